@@ -9,11 +9,18 @@ import (
 	"iter"
 )
 
+// MaxKey is the greatest length of a key, in bytes.
+const MaxKey = 1024
+
 var (
 	// ErrDamaged reports that the engine could not read its own structure.
 	ErrDamaged = errors.New("the store is damaged")
 	// ErrBusy reports that another process kept the store locked for too long.
 	ErrBusy = errors.New("the store is in use by another process")
+	// ErrReadOnly reports a write in a View.
+	ErrReadOnly = errors.New("write in a read transaction")
+	// ErrKey reports a Put under a key that is empty or too long.
+	ErrKey = errors.New("a key must be 1 to 1,024 bytes long")
 )
 
 // A FormatError reports a store that a newer version made.
@@ -39,6 +46,7 @@ type DB interface {
 	// Update runs fn in a write transaction and makes its changes durable if
 	// fn returns nil; otherwise nothing changes. It makes the store if there
 	// is none. fn may run more than once: it must not have effects of its own.
+	// A ctx that ends before the changes are written undoes them.
 	Update(ctx context.Context, fn func(Tx) error) error
 }
 
@@ -50,8 +58,8 @@ type Tx interface {
 	// Get returns the value of key, or nil if there is none. An empty value
 	// is not nil.
 	Get(key []byte) []byte
-	// Put sets the value of key. Keys are 1 to 1,024 bytes long. The Tx
-	// keeps neither slice.
+	// Put sets the value of key. A key that is not 1 to MaxKey bytes long is
+	// ErrKey. The Tx keeps neither slice; a nil value is an empty one.
 	Put(key, value []byte) error
 	// Delete removes key; a key that is not there is no error.
 	Delete(key []byte) error
@@ -59,6 +67,3 @@ type Tx interface {
 	// values. The transaction must not be written to until it has ended.
 	Scan(prefix []byte) iter.Seq2[[]byte, []byte]
 }
-
-// ErrReadOnly reports a write in a View.
-var ErrReadOnly = errors.New("write in a read transaction")

@@ -1,0 +1,27 @@
+// Command keyhold keeps a developer's secrets.
+package main
+
+import (
+	"os"
+	"runtime"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend/all"
+	"github.com/keyhold/keyhold/internal/cli"
+)
+
+// The build sets these.
+var (
+	version = "0.1.0-dev"
+	commit  = ""
+)
+
+func main() {
+	a := app.New(all.Registry(), app.Version{
+		Number: version, Commit: commit, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+	})
+	ctx, die := app.Signals()
+	status := cli.Main(ctx, a, os.Args[1:])
+	die()
+	os.Exit(int(status))
+}

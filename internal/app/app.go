@@ -1,0 +1,129 @@
+// Package app is the outside world that commands may touch: streams, the
+// terminal, the clock, the environment, the home, and through them the vaults.
+//
+// New wires the real one; package apptest makes a fake one.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	mathrand "math/rand/v2"
+	"os"
+	"time"
+
+	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/output"
+	"github.com/keyhold/keyhold/internal/secret"
+	"github.com/keyhold/keyhold/internal/term"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+// An App is the outside world. It belongs to one invocation of one command.
+type App struct {
+	In       io.Reader
+	Out, Err io.Writer // results; everything else
+	// InTerminal and its kin say which streams are terminals, Width how many
+	// columns the terminal of Out has.
+	InTerminal, OutTerminal, ErrTerminal bool
+	Width                                int
+	Prompt                               Prompter
+	Now                                  func() time.Time
+	Rand                                 io.Reader
+	Getenv                               func(string) string
+	Environ                              func() []string
+	// Wait waits for a random time between 0 and d, or until ctx is done.
+	Wait     func(ctx context.Context, d time.Duration) error
+	Backends *backend.Registry
+	Version  Version
+
+	Settings Settings
+
+	opened   *opened        // the account, once it is open
+	password *secret.String // once it was read
+	messages *output.Messages
+}
+
+// A Prompter asks a person at the terminal. See package term.
+type Prompter interface {
+	Available() bool
+	Secret(ctx context.Context, prompt string) (secret.String, error)
+	Line(ctx context.Context, prompt string) (string, error)
+	Confirm(ctx context.Context, question string) (bool, error)
+}
+
+// A Version says what this binary is.
+type Version struct{ Number, Commit, Go, Platform string }
+
+// New returns the real outside world.
+func New(backends *backend.Registry, v Version) *App {
+	hardenProcess()
+	return &App{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
+		InTerminal:  term.IsTerminal(os.Stdin.Fd()),
+		OutTerminal: term.IsTerminal(os.Stdout.Fd()),
+		ErrTerminal: term.IsTerminal(os.Stderr.Fd()),
+		Width:       term.Width(os.Stdout.Fd()),
+		Prompt:      term.New(),
+		Now:         time.Now,
+		Rand:        rand.Reader,
+		Getenv:      os.Getenv,
+		Environ:     os.Environ,
+		Wait:        wait,
+		Backends:    backends,
+		Version:     v,
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(mathrand.N(d + 1))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Messages returns where warnings and notices go, as the settings say.
+func (a *App) Messages() *output.Messages {
+	if a.messages == nil {
+		a.messages = output.NewMessages(a.Err, output.MessageOptions{
+			JSON: a.Settings.Format == output.JSON, Terminal: a.ErrTerminal, Quiet: a.Settings.Quiet,
+		})
+	}
+	return a.messages
+}
+
+// Printer returns where answers go. What prints a value must not be changed by
+// the environment: it calls ValuePrinter.
+func (a *App) Printer() *output.Printer { return a.printer(a.Settings.Format) }
+
+// ValuePrinter is Printer, but the format counts only if it was typed on the
+// command line. It returns nil if none was: the value is to be written as it is.
+func (a *App) ValuePrinter() *output.Printer {
+	if !a.Settings.FormatTyped {
+		return nil
+	}
+	return a.printer(a.Settings.Format)
+}
+
+func (a *App) printer(f output.Format) *output.Printer {
+	return output.New(a.Out, output.Options{Format: f, Terminal: a.OutTerminal, Width: a.Width, Color: a.Settings.Color.on(a)})
+}
+
+// CanAsk reports whether somebody can be asked.
+func (a *App) CanAsk() bool { return !a.Settings.NoInput && a.Prompt.Available() }
+
+// Verbose writes a line about what is being done, if -v asks for it.
+func (a *App) Verbose(text string) {
+	if a.Settings.Verbose > 0 {
+		_, _ = io.WriteString(a.Err, "keyhold: "+output.Safe(text)+"\n")
+	}
+}
+
+// Retry says how long a change is tried again after conflicts.
+func (a *App) Retry() vault.Retry {
+	return vault.Retry{Attempts: 20, Within: 15 * time.Second, Now: a.Now, Wait: a.Wait}
+}

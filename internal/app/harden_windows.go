@@ -1,0 +1,4 @@
+package app
+
+// hardenProcess has nothing to do: Windows writes no core dumps by itself.
+func hardenProcess() {}

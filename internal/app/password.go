@@ -1,0 +1,250 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/keyhold/keyhold/internal/secret"
+)
+
+// ErrNoAnswer reports that an answer is needed and nobody can be asked.
+var ErrNoAnswer = errors.New("nobody can be asked")
+
+// ErrDeclined reports a question that was answered with no.
+var ErrDeclined = errors.New("declined")
+
+// The lengths that a new master password may have, in characters.
+const (
+	minPassword = 12
+	maxPassword = 1024
+)
+
+// maxSecretFile is how much of a password file is read.
+const maxSecretFile = 64 << 10
+
+// A source is a place that the master password comes from without a question.
+type source struct {
+	name string
+	read func(context.Context) (secret.String, error)
+}
+
+// source returns the first password source that is set.
+func (a *App) source() (source, bool) {
+	p := a.Settings.Password
+	switch {
+	case p.FD >= 0:
+		return source{fmt.Sprintf("--password-fd %d", p.FD), func(context.Context) (secret.String, error) { return readFD(p.FD) }}, true
+	case p.File != "":
+		return source{"--password-file " + p.File, func(context.Context) (secret.String, error) { return readFile(p.File) }}, true
+	case p.Stdin:
+		return source{"--password-stdin", func(context.Context) (secret.String, error) { return readPassword(a.In) }}, true
+	}
+	if f := a.Getenv("KEYHOLD_PASSWORD_FILE"); f != "" {
+		return source{"KEYHOLD_PASSWORD_FILE", func(context.Context) (secret.String, error) { return readFile(f) }}, true
+	}
+	if c := a.Getenv("KEYHOLD_PASSWORD_COMMAND"); c != "" {
+		return source{"KEYHOLD_PASSWORD_COMMAND", func(ctx context.Context) (secret.String, error) { return a.runCommand(ctx, c) }}, true
+	}
+	if v := a.Getenv("KEYHOLD_PASSWORD"); v != "" {
+		return source{"KEYHOLD_PASSWORD", func(context.Context) (secret.String, error) { return secret.TextOf(v), nil }}, true
+	}
+	return source{}, false
+}
+
+// HasPassword reports whether the master password comes without a question.
+func (a *App) HasPassword() bool {
+	_, ok := a.source()
+	return ok || a.password != nil
+}
+
+// Password returns the master password: from its source, else by asking once.
+// It is read only once.
+func (a *App) Password(ctx context.Context) (secret.String, error) {
+	if a.password != nil {
+		return *a.password, nil
+	}
+	var pw secret.String
+	src, ok := a.source()
+	var err error
+	switch {
+	case ok:
+		a.Verbose("master password from " + src.name)
+		if pw, err = src.read(ctx); err != nil {
+			return secret.String{}, fmt.Errorf("%s: %w", src.name, err)
+		}
+		if pw.Len() == 0 {
+			return secret.String{}, Usagef("%s: the password is empty", src.name)
+		}
+	case !a.CanAsk():
+		return secret.String{}, fmt.Errorf("the master password is needed: %w", ErrNoAnswer)
+	default:
+		if pw, err = a.Prompt.Secret(ctx, "Master password: "); err != nil {
+			return secret.String{}, a.promptError(err)
+		}
+	}
+	a.password = &pw
+	return pw, nil
+}
+
+// promptError turns the end of input at a question into a no.
+func (a *App) promptError(err error) error {
+	if errors.Is(err, io.EOF) {
+		return ErrDeclined
+	}
+	return err
+}
+
+// NewPassword returns a new master password: from its source as it is, else
+// asked for twice.
+func (a *App) NewPassword(ctx context.Context, what string) (secret.String, error) {
+	if _, ok := a.source(); ok {
+		pw, err := a.Password(ctx)
+		if err != nil {
+			return secret.String{}, err
+		}
+		if reason := unfit(pw); reason != "" {
+			return secret.String{}, Usagef("the new master password %s", reason)
+		}
+		a.warnWeak(pw)
+		return pw, nil
+	}
+	if !a.CanAsk() {
+		return secret.String{}, fmt.Errorf("a new master password is needed: %w", ErrNoAnswer)
+	}
+	prompt := what + fmt.Sprintf("New master password (%d characters or more): ", minPassword)
+	for {
+		pw, err := a.Prompt.Secret(ctx, prompt)
+		if err != nil {
+			return secret.String{}, a.promptError(err)
+		}
+		switch answer := strings.ToLower(pw.Reveal()); answer {
+		case "y", "yes": // an answer to the offer above the question
+			prompt = "New master password: "
+			continue
+		case "n", "no":
+			return secret.String{}, ErrDeclined
+		}
+		if reason := unfit(pw); reason != "" {
+			prompt = "The password " + reason + ".\nNew master password: "
+			continue
+		}
+		again, err := a.Prompt.Secret(ctx, "The same again: ")
+		if err != nil {
+			return secret.String{}, a.promptError(err)
+		}
+		if !again.Equal(pw) {
+			prompt = "The two are not the same.\nNew master password: "
+			continue
+		}
+		again.Wipe()
+		a.warnWeak(pw)
+		a.password = &pw
+		return pw, nil
+	}
+}
+
+// unfit says why pw cannot be a new master password, or "".
+func unfit(pw secret.String) string {
+	switch n := utf8.RuneCountInString(pw.Reveal()); {
+	case n < minPassword:
+		return fmt.Sprintf("has %d characters, it needs %d or more", n, minPassword)
+	case n > maxPassword:
+		return fmt.Sprintf("has %d characters, the limit is %d", n, maxPassword)
+	}
+	return ""
+}
+
+// warnWeak warns about a password that a short list of guesses would find.
+func (a *App) warnWeak(pw secret.String) {
+	const enough = 6
+	seen := make(map[rune]bool)
+	digits := true
+	for _, r := range pw.Reveal() {
+		seen[r] = true
+		digits = digits && r >= '0' && r <= '9'
+	}
+	if len(seen) < enough || digits {
+		a.Messages().Warn("weak_password", "this master password is easy to guess; several random words are better")
+	}
+}
+
+func readFD(fd int) (secret.String, error) {
+	f := os.NewFile(uintptr(fd), fmt.Sprintf("fd %d", fd))
+	if f == nil {
+		return secret.String{}, Usagef("file descriptor %d is not open", fd)
+	}
+	defer f.Close()
+	return readPassword(f)
+}
+
+func readFile(name string) (secret.String, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return secret.String{}, &UsageError{Message: err.Error()}
+	}
+	defer f.Close()
+	return readPassword(f)
+}
+
+// readPassword reads all of r and takes one trailing newline off.
+func readPassword(r io.Reader) (secret.String, error) {
+	b, err := ReadAll(r, maxSecretFile)
+	if err != nil {
+		return secret.String{}, fmt.Errorf("read the password: %w", err)
+	}
+	return secret.Text(TrimNewline(b)), nil
+}
+
+// ReadAll reads all of r, but no more than limit bytes: that is an error.
+func ReadAll(r io.Reader, limit int) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(b) > limit {
+		clear(b)
+		return nil, Usagef("there are more than %d bytes", limit)
+	}
+	return b, nil
+}
+
+// TrimNewline takes one trailing newline, LF or CRLF, off b.
+func TrimNewline(b []byte) []byte {
+	if rest, ok := bytes.CutSuffix(b, []byte("\n")); ok {
+		return bytes.TrimSuffix(rest, []byte("\r"))
+	}
+	return b
+}
+
+// runCommand runs a command for its first line. It sees the terminal and the
+// environment, without what keyhold's own variables say.
+func (a *App) runCommand(ctx context.Context, command string) (secret.String, error) {
+	cmd := exec.CommandContext(ctx, "sh", "-c", command)
+	cmd.Env = a.ChildEnv()
+	cmd.Stdin = nil
+	cmd.Stderr = a.Err
+	out, err := cmd.Output()
+	if err != nil {
+		return secret.String{}, err
+	}
+	line, _, _ := bytes.Cut(out, []byte("\n"))
+	return secret.Text(bytes.TrimSuffix(line, []byte("\r"))), nil
+}
+
+// ChildEnv returns the environment for a child: without any KEYHOLD_ variable.
+func (a *App) ChildEnv() []string {
+	var env []string
+	for _, line := range a.Environ() {
+		if !strings.HasPrefix(line, "KEYHOLD_") {
+			env = append(env, line)
+		}
+	}
+	return env
+}

@@ -1,0 +1,118 @@
+// Package backend is the port of the kinds of places where vaults live. Each
+// kind is a Driver in a folder below; package all lists them.
+package backend
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/keyhold/keyhold/internal/kv"
+	"github.com/keyhold/keyhold/internal/secret"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+// ErrNoAccount reports that there is no account yet: nothing was ever stored.
+var ErrNoAccount = errors.New("no account yet")
+
+// A Driver is one kind of vault service.
+type Driver struct {
+	Name, Summary string
+	// Describe tells about the account what needs no key, or ErrNoAccount.
+	Describe func(ctx context.Context, d Deps) (Description, error)
+	// Unlock turns the master password into the keys that a session keeps;
+	// the bytes are the driver's own format. A password that opens nothing is
+	// vault.ErrWrongPassword. Vaults that do not open are left out.
+	Unlock func(ctx context.Context, d Deps, password secret.String) (secret.Bytes, error)
+	// Create makes a new account with its first vault and returns its keys;
+	// nil where that is not ours to do. If there is an account already it is
+	// vault.ErrExists and nothing changed.
+	Create func(ctx context.Context, d Deps, password secret.String, s Signup) (secret.Bytes, error)
+	// Open gives the account behind those keys. It asks the network nothing yet.
+	Open func(ctx context.Context, d Deps, keys secret.Bytes) (Account, error)
+}
+
+// A Signup says what a new account starts with.
+type Signup struct {
+	Vault string // the name of its first vault
+}
+
+// Deps is what a driver may use of the outside world.
+type Deps struct {
+	Store kv.DB // the embedded store
+	Now   func() time.Time
+	Rand  io.Reader
+	// Ask returns the master password for what the session's keys cannot do.
+	// It asks at most once and returns the same answer again.
+	Ask func(context.Context) (secret.String, error)
+	// Keep puts a change of the account's keys into the open session, if there
+	// is one. It may call change more than once, with what the session holds
+	// by then.
+	Keep func(ctx context.Context, change func(keys secret.Bytes) (secret.Bytes, error)) error
+}
+
+// A Description is what can be said about an account without its keys.
+type Description struct {
+	ID          string // of the user, a UUID
+	Fingerprint string // of the identity key: twelve groups of five digits
+	Suite       string // of the master password's key derivation
+	Created     time.Time
+}
+
+// An Account lists and opens vaults. What only some can do is a small
+// interface found by assertion: Creator, Deleter, Defaulter.
+type Account interface {
+	// Vaults returns the vaults, oldest first.
+	Vaults(ctx context.Context) ([]Info, error)
+	// Vault opens one by its id. Without its key it is vault.ErrLocked.
+	Vault(ctx context.Context, id string) (vault.Vault, error)
+}
+
+// Info is what is known of a vault without opening it.
+type Info struct {
+	ID, Name             string
+	Role                 string // owner, admin or member
+	Shared               bool
+	Default              bool // of its profile
+	Open                 bool // its key is at hand
+	KeyVersion, Revision uint64
+	Created, Updated     time.Time
+}
+
+// A Creator makes vaults.
+type Creator interface {
+	// CreateVault makes an empty vault. A name that is taken is vault.ErrExists.
+	CreateVault(ctx context.Context, name string) (Info, error)
+}
+
+// A Deleter deletes vaults with everything in them, for good.
+type Deleter interface {
+	DeleteVault(ctx context.Context, id string) error
+}
+
+// A Defaulter remembers which vault is meant when none is named.
+type Defaulter interface {
+	SetDefault(ctx context.Context, id string) error
+}
+
+// A Counter counts the items of a vault without opening them.
+type Counter interface {
+	CountItems(ctx context.Context, id string) (items, trashed int, err error)
+}
+
+// A Registry is the drivers that there are.
+type Registry struct{ drivers []Driver }
+
+// NewRegistry returns a Registry of these drivers.
+func NewRegistry(drivers ...Driver) *Registry { return &Registry{drivers} }
+
+// Driver returns the driver with this name, or an error that is errors.ErrUnsupported.
+func (r *Registry) Driver(name string) (Driver, error) {
+	for _, d := range r.drivers {
+		if d.Name == name {
+			return d, nil
+		}
+	}
+	return Driver{}, errors.Join(errors.New("no backend is called "+name), errors.ErrUnsupported)
+}

@@ -1,0 +1,106 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/exit"
+	"github.com/keyhold/keyhold/internal/output"
+)
+
+const helpTemplate = `{{with .Short}}{{.}}.
+{{end}}{{with .Long}}
+{{. | trimTrailingWhitespaces}}
+{{end}}
+{{.UsageString}}`
+
+const usageTemplate = `Usage:
+  {{if .Runnable}}{{.UseLine}}{{else}}{{.CommandPath}} COMMAND{{end}}{{if .HasExample}}
+
+Examples:
+{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
+
+Global flags:
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+`
+
+// A topic is a help page that belongs to no command.
+type topic struct {
+	name, short string
+	print       func(*app.App) error
+}
+
+var topics = []topic{
+	{"exit-codes", "what the exit statuses and error codes mean", exitCodes},
+}
+
+func newHelp(a *app.App) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND|TOPIC]",
+		Short:   "Explain a command or a topic",
+		Long:    "Explain a command, or one of these topics:\n\n" + topicList(),
+		Example: "  keyhold help put\n  keyhold help exit-codes",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Root().Help()
+			}
+			for _, t := range topics {
+				if t.name == args[0] {
+					return t.print(a)
+				}
+			}
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil || found == cmd.Root() || len(rest) > 0 {
+				return &app.UsageError{Message: "there is no command or topic " + strings.Join(args, " "), Try: "keyhold help"}
+			}
+			found.InitDefaultHelpFlag()
+			return found.Help()
+		},
+	}
+}
+
+func topicList() string {
+	var b strings.Builder
+	for _, t := range topics {
+		fmt.Fprintf(&b, "  %-12s %s\n", t.name, t.short)
+	}
+	return b.String()
+}
+
+func exitCodes(a *app.App) error {
+	var rows []output.Object
+	for _, r := range exit.Table() {
+		rows = append(rows, output.Object{
+			{Name: "status", Value: int(r.Status)}, {Name: "meaning", Value: r.Meaning}, {Name: "codes", Value: slices.Clone(r.Codes)},
+		})
+	}
+	return a.Printer().List([]output.Column{{Name: "status"}, {Name: "meaning"}, {Name: "codes"}}, rows)
+}
+
+// firstScreen is what keyhold alone prints.
+func firstScreen(a *app.App, root *cobra.Command) error {
+	var b strings.Builder
+	b.WriteString("keyhold keeps a developer's secrets, encrypted on this machine.\n\n" +
+		"Start with:\n  keyhold put mail username=me@example.com\n  keyhold get mail\n")
+	for _, g := range root.Groups() {
+		fmt.Fprintf(&b, "\n%s\n", g.Title)
+		for _, c := range root.Commands() {
+			if c.GroupID == g.ID && c.IsAvailableCommand() {
+				fmt.Fprintf(&b, "  %-10s %s\n", c.Name(), c.Short)
+			}
+		}
+	}
+	b.WriteString("\nkeyhold COMMAND --help explains one, keyhold help lists topics.\n")
+	_, err := a.Out.Write([]byte(b.String()))
+	return err
+}

@@ -1,0 +1,129 @@
+package itemcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/output"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+// maxValue is how many bytes a value may have.
+const maxValue = 2 << 20
+
+// A gatherer gets the values of the fields and makes an edit of them.
+type gatherer struct {
+	app   *app.App
+	item  string
+	given []assignment
+	edit  vault.Edit
+}
+
+// read gets the values that need no person: of the command line, of files, of
+// standard input.
+func (g *gatherer) read() error {
+	for _, as := range g.given {
+		var value []byte
+		var err error
+		switch as.from {
+		case literal:
+			value = []byte(as.text)
+		case removed:
+			g.edit.Remove = append(g.edit.Remove, as.name)
+			continue
+		case file:
+			value, err = readFile(as.text)
+		case stdin:
+			value, err = g.readStdin()
+		case asked:
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", as.name, err)
+		}
+		g.edit.Set = append(g.edit.Set, as.field(value))
+	}
+	return nil
+}
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, &app.UsageError{Message: err.Error()}
+	}
+	defer f.Close()
+	return nonEmpty(f, name)
+}
+
+func (g *gatherer) readStdin() ([]byte, error) {
+	b, err := nonEmpty(g.app.In, "standard input")
+	if err != nil {
+		return nil, err
+	}
+	if b = app.TrimNewline(b); len(b) == 0 {
+		return nil, app.Usagef("standard input is empty")
+	}
+	return b, nil
+}
+
+func nonEmpty(r io.Reader, name string) ([]byte, error) {
+	b, err := app.ReadAll(r, maxValue)
+	var usage *app.UsageError
+	switch {
+	case errors.As(err, &usage):
+		return nil, app.Usagef("%s: %v", name, err)
+	case err != nil:
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	case len(b) == 0:
+		return nil, app.Usagef("%s is empty", name)
+	}
+	return b, nil
+}
+
+// ask gets the values that a person gives.
+func (g *gatherer) ask(ctx context.Context, it *vault.Item) error {
+	for _, as := range g.given {
+		if as.from != asked {
+			continue
+		}
+		if !g.app.CanAsk() {
+			return &missingError{item: g.item, field: as.name}
+		}
+		value, err := g.askOne(ctx, as, it)
+		if err != nil {
+			return err
+		}
+		g.edit.Set = append(g.edit.Set, as.field(value))
+	}
+	return nil
+}
+
+func (g *gatherer) askOne(ctx context.Context, as assignment, it *vault.Item) ([]byte, error) {
+	if as.long {
+		var old []byte
+		if it != nil {
+			if f, ok := it.Field(as.name); ok {
+				old = f.Value.Reveal()
+			}
+		}
+		return g.app.EditText(ctx, old)
+	}
+	prompt := fmt.Sprintf("%s of %s: ", as.name, output.Safe(g.item))
+	for {
+		pw, err := g.app.Prompt.Secret(ctx, prompt)
+		if errors.Is(err, io.EOF) {
+			return nil, app.ErrDeclined
+		}
+		if err != nil {
+			return nil, err
+		}
+		if pw.Len() > 0 {
+			return pw.Bytes().Reveal(), nil
+		}
+		prompt = fmt.Sprintf("It must not be empty.\n%s of %s: ", as.name, output.Safe(g.item))
+	}
+}

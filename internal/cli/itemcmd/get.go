@@ -1,0 +1,150 @@
+package itemcmd
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/output"
+	"github.com/keyhold/keyhold/internal/secret"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+type getOptions struct {
+	app *app.App
+
+	name, field string
+	noNewline   bool
+}
+
+// NewGet returns the get command.
+func NewGet(a *app.App) *cobra.Command {
+	o := getOptions{app: a}
+	cmd := &cobra.Command{
+		Use:     "get ITEM",
+		Aliases: []string{"cat"},
+		Short:   "Print one value of an item",
+		Long: "Print the main field of an item, or another one with -f, and a newline. A format flag on the command line\n" +
+			"prints an object with id, vault, name, field and value; a value that is not UTF-8 is in base64 there, and a\n" +
+			"member `encoding` says so.",
+		Example: "  keyhold get mail\n  keyhold get mail -f username\n  token=$(keyhold get github -n)",
+		Args:    args.Exactly("ITEM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.name = args[0]
+			return o.run(cmd.Context())
+		},
+	}
+	cmd.Flags().StringVarP(&o.field, "field", "f", "", "`field` to print; default the main one")
+	cmd.Flags().BoolVarP(&o.noNewline, "no-newline", "n", false, "print no newline after the value")
+	return cmd
+}
+
+func (o *getOptions) run(ctx context.Context) error {
+	if err := o.app.MayPrint(); err != nil {
+		return err
+	}
+	v, info, err := o.app.Open(ctx, "")
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	e, err := find(ctx, o.app, v, info, o.name)
+	if err != nil {
+		return err
+	}
+	it, err := v.Item(ctx, e.ID)
+	if err != nil {
+		return err
+	}
+	f, err := o.pick(it)
+	if err != nil {
+		return err
+	}
+	return o.print(info, it, f)
+}
+
+// pick returns the field to print.
+func (o *getOptions) pick(it vault.Item) (vault.Field, error) {
+	name := o.field
+	if name == "" {
+		if name = vault.TypeOf(it).Main; name == "" {
+			return vault.Field{}, &app.UsageError{
+				Message: fmt.Sprintf("an item of type %s has no main field", it.Type),
+				Try:     "keyhold get " + args.Quote(o.name) + " -f " + firstOr(it.FieldNames(), "FIELD"),
+			}
+		}
+	}
+	f, ok := it.Field(name)
+	if !ok {
+		return vault.Field{}, &fieldError{item: it, name: name}
+	}
+	if f.Name == "totp" && !f.Kind.Custom() {
+		return vault.Field{}, fmt.Errorf("get does not print the seed of one-time codes: %w", errors.ErrUnsupported)
+	}
+	return f, nil
+}
+
+func firstOr(list []string, other string) string {
+	if len(list) == 0 {
+		return other
+	}
+	return list[0]
+}
+
+// A fieldError reports a field that is not set.
+type fieldError struct {
+	item vault.Item
+	name string
+}
+
+func (e *fieldError) Error() string {
+	return fmt.Sprintf("item %q has no field %q set", e.item.Name, e.name)
+}
+
+func (e *fieldError) Unwrap() error { return app.ErrNoField }
+
+// Hint lists the fields that are set.
+func (e *fieldError) Hint() string {
+	names := e.item.FieldNames()
+	if len(names) == 0 {
+		return "no field is set: keyhold put " + args.Quote(e.item.Name) + " " + args.Quote(e.name)
+	}
+	return "keyhold get " + args.Quote(e.item.Name) + " -f " + args.Quote(names[0]) + "   (set: " + strings.Join(names, ", ") + ")"
+}
+
+func (o *getOptions) print(info backend.Info, it vault.Item, f vault.Field) error {
+	if p := o.app.ValuePrinter(); p != nil {
+		obj := output.Object{
+			{Name: "id", Value: it.ID}, {Name: "vault", Value: info.Name}, {Name: "name", Value: it.Name}, {Name: "field", Value: f.Name},
+		}
+		if value := f.Value.Reveal(); !utf8.Valid(value) {
+			text := secret.TextOf(base64.StdEncoding.EncodeToString(value))
+			return p.Object(obj.With("value", output.Reveal(text.Bytes())).With("encoding", "base64"))
+		}
+		return p.Object(obj.With("value", output.Reveal(f.Value)))
+	}
+	value := f.Value.Reveal()
+	if o.app.OutTerminal {
+		value = []byte(output.SafeLines(string(value)))
+	}
+	if !o.noNewline {
+		value = append(value[:len(value):len(value)], '\n')
+	}
+	return write(o.app.Out, value)
+}
+
+func write(w io.Writer, b []byte) error {
+	if _, err := w.Write(b); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+// Package itemcmd has the commands for items: put, get, ls, rm.
+package itemcmd
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/output"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+// NewItem returns the item command, under which the short verbs stand too.
+func NewItem(a *app.App) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "item",
+		Short:   "Work with items; the short verbs under one noun",
+		Long:    "The same commands as `keyhold put`, `get`, `ls` and `rm`.",
+		Example: "  keyhold item put mail username=me@example.com\n  keyhold item get mail",
+		Args:    args.None(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(NewPut(a), NewGet(a), NewLs(a), NewRm(a))
+	return cmd
+}
+
+// find returns the entry that the user calls name. If it is in another vault
+// only, the error names that one.
+func find(ctx context.Context, a *app.App, v vault.Vault, info backend.Info, name string) (vault.Entry, error) {
+	e, err := vault.FindEntry(ctx, v, name)
+	if !errors.Is(err, vault.ErrNotFound) {
+		return e, err
+	}
+	missing := &app.NotFoundError{What: "item", Name: name, Try: "keyhold ls"}
+	if others := a.Elsewhere(ctx, name, info); len(others) > 0 {
+		missing.Try = "keyhold get " + args.Quote(name) + " --vault " + args.Quote(others[0])
+	}
+	return vault.Entry{}, missing
+}
+
+// object is an entry as it is printed.
+func object(info backend.Info, e vault.Entry) output.Object {
+	return output.Object{
+		{Name: "id", Value: e.ID}, {Name: "vault", Value: info.Name}, {Name: "name", Value: e.Name}, {Name: "type", Value: e.Type},
+		{Name: "created_at", Value: e.Created}, {Name: "updated_at", Value: e.Updated},
+	}
+}

@@ -1,0 +1,298 @@
+package itemcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+type putOptions struct {
+	app *app.App
+
+	name, kind        string
+	fields            []string
+	hidden, text      []string
+	tags, untags      []string
+	onlyNew, existing bool
+}
+
+// NewPut returns the put command.
+func NewPut(a *app.App) *cobra.Command {
+	o := putOptions{app: a}
+	cmd := &cobra.Command{
+		Use:     "put ITEM [FIELD...] [-]",
+		Aliases: []string{"insert", "add", "set"},
+		Short:   "Store an item, or change fields of one",
+		Long: "Store an item, or change the given fields of the one that has this name. A FIELD is\n\n" +
+			"  NAME=VALUE  a field that is not secret, taken literally\n" +
+			"  NAME        a secret field, asked for without echo; notes and content open the editor\n" +
+			"  NAME=@FILE  a secret field from a file\n" +
+			"  NAME=-      a secret field from standard input\n" +
+			"  NAME=       removes the field\n" +
+			"  -           the main field from standard input\n\n" +
+			"One newline at the end of standard input is removed. A secret is never an argument. On the first use keyhold\n" +
+			"makes the vault `personal`.",
+		Example: "  keyhold put mail username=me@example.com\n  printf %s \"$TOKEN\" | keyhold put github -\n" +
+			"  keyhold put deploy --type ssh_key private_key=@id_ed25519\n  keyhold put mail --hidden recovery --tag private",
+		Args: args.AtLeast("ITEM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.name, o.fields = norm.NFC.String(args[0]), args[1:]
+			return o.run(cmd.Context())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.kind, "type", "", "`type` of a new item; default "+vault.DefaultType)
+	f.StringArrayVar(&o.hidden, "hidden", nil, "a secret field of your own: `NAME`, NAME=@FILE or NAME=-; repeatable")
+	f.StringArrayVar(&o.text, "text", nil, "a visible field of your own: `NAME=VALUE`; repeatable")
+	f.StringArrayVar(&o.tags, "tag", nil, "add this `tag`; repeatable")
+	f.StringArrayVar(&o.untags, "untag", nil, "take this `tag` away; repeatable")
+	f.BoolVar(&o.onlyNew, "new", false, "make a new item, also if one has this name")
+	f.BoolVar(&o.existing, "existing", false, "change an item that is there, make none")
+	cmd.MarkFlagsMutuallyExclusive("new", "existing")
+	return cmd
+}
+
+func (o *putOptions) run(ctx context.Context) error {
+	given, err := o.parse()
+	if err != nil {
+		return err
+	}
+	t, err := o.target(ctx)
+	if err != nil {
+		return err
+	}
+	if t.vault != nil {
+		defer t.vault.Close()
+	}
+	if given, err = o.complete(t, given); err != nil {
+		return err
+	}
+	g := gatherer{app: o.app, item: o.name, given: given}
+	if err := g.read(); err != nil {
+		return err
+	}
+	if t.vault == nil { // nothing was ever stored: everything else is right, so make the vault now
+		if t.vault, t.info, err = o.app.OpenOrMake(ctx); err != nil {
+			return err
+		}
+		defer t.vault.Close()
+	}
+	if err := g.ask(ctx, t.item); err != nil {
+		return err
+	}
+	edit := g.edit
+	edit.Tag, edit.Untag = o.tags, o.untags
+	return o.commit(ctx, t, edit)
+}
+
+// parse reads the command line as far as it can be understood without the item.
+func (o *putOptions) parse() ([]assignment, error) {
+	if err := vault.CheckName(o.name); err != nil {
+		return nil, err
+	}
+	if o.kind != "" {
+		t, ok := vault.TypeNamed(o.kind)
+		if !ok {
+			return nil, unknownType(o.kind)
+		}
+		o.kind = t.Name
+	}
+	var given []assignment
+	add := func(as assignment, err error) error {
+		if err == nil {
+			err = precheck(o.name, as)
+		}
+		given = append(given, as)
+		return err
+	}
+	for _, arg := range o.fields {
+		if err := add(parse(arg)); err != nil {
+			return nil, err
+		}
+	}
+	for _, arg := range o.hidden {
+		if err := add(flagged(arg, vault.Hidden)); err != nil {
+			return nil, err
+		}
+	}
+	for _, arg := range o.text {
+		if err := add(flagged(arg, vault.Text)); err != nil {
+			return nil, err
+		}
+	}
+	return given, nil
+}
+
+// A target is what is to be changed. The vault is nil if there is none at all yet.
+type target struct {
+	vault vault.Vault
+	info  backend.Info
+	item  *vault.Item // nil: a new one
+}
+
+func (o *putOptions) target(ctx context.Context) (target, error) {
+	var t target
+	var none *app.NoVaultError
+	var err error
+	t.vault, t.info, err = o.app.Open(ctx, "")
+	if errors.As(err, &none) && !o.existing {
+		return target{}, nil
+	}
+	if err != nil {
+		return target{}, err
+	}
+	t.item, err = o.current(ctx, t)
+	if err == nil && t.item == nil && o.existing {
+		_, err = find(ctx, o.app, t.vault, t.info, o.name)
+	}
+	return t, err
+}
+
+// current returns the item as it is now, nil if there is none.
+func (o *putOptions) current(ctx context.Context, t target) (*vault.Item, error) {
+	if o.onlyNew {
+		return nil, nil
+	}
+	it, err := vault.Find(ctx, t.vault, o.name)
+	if errors.Is(err, vault.ErrNotFound) {
+		return nil, nil
+	}
+	return &it, err
+}
+
+// fresh returns a new item.
+func (o *putOptions) fresh() vault.Item {
+	kind := o.kind
+	if kind == "" {
+		kind = vault.DefaultType
+	}
+	return vault.Item{Name: o.name, Type: kind}
+}
+
+// complete checks the fields against the item, and adds the main one where it
+// goes without saying.
+func (o *putOptions) complete(t target, given []assignment) ([]assignment, error) {
+	it := o.fresh()
+	if t.item != nil {
+		it = *t.item
+		if o.kind != "" && o.kind != it.Type {
+			return nil, app.Usagef("the item %q is of type %s, which cannot be changed", o.name, it.Type)
+		}
+	}
+	f := form{item: o.name, kind: vault.TypeOf(it), has: it}
+	seen := make(map[string]bool)
+	streams := 0
+	for i := range given {
+		as := &given[i]
+		if err := f.check(as); err != nil {
+			return nil, err
+		}
+		if seen[as.name] {
+			return nil, app.Usagef("the field %s is given twice", as.name)
+		}
+		seen[as.name] = true
+		if as.from == stdin {
+			streams++
+		}
+	}
+	if o.app.Settings.Password.Stdin {
+		streams++
+	}
+	if streams > 1 {
+		return nil, app.Usagef("standard input can be read only once")
+	}
+	onlyTags := t.item != nil && len(o.tags)+len(o.untags) > 0 && len(given) == 0
+	needsMain := t.item == nil || len(given) == 0
+	if onlyTags || !needsMain || seen[f.kind.Main] {
+		return given, nil
+	}
+	return o.addMain(f, given)
+}
+
+// addMain adds the main field: from stdin if the command line gives no value
+// at all and stdin is no terminal, else asked for.
+func (o *putOptions) addMain(f form, given []assignment) ([]assignment, error) {
+	if f.kind.Main == "" {
+		if len(given) == 0 {
+			return nil, app.Usagef("an item of type %s has no main field: give one of its fields", f.kind.Name)
+		}
+		return given, nil
+	}
+	as := assignment{name: f.kind.Main, from: asked}
+	if len(given) == 0 && !o.app.InTerminal && !o.app.Settings.Password.Stdin {
+		as = assignment{from: stdin, bare: true}
+	} else if !o.app.CanAsk() {
+		return nil, &missingError{item: o.name, field: f.kind.Main}
+	}
+	err := f.check(&as)
+	return append(given, as), err
+}
+
+// A missingError reports that the main field of a new item is not given.
+type missingError struct{ item, field string }
+
+func (e *missingError) Error() string {
+	return fmt.Sprintf("the new item %q needs its %s, and nobody can be asked", e.item, e.field)
+}
+
+func (e *missingError) Unwrap() error { return app.ErrNoAnswer }
+
+// Hint says how to give it.
+func (e *missingError) Hint() string {
+	return `printf %s "$VALUE" | keyhold put ` + args.Quote(e.item) + " -   (or " + e.field + "= to leave it out)"
+}
+
+// commit makes the change on the item as it is by then.
+func (o *putOptions) commit(ctx context.Context, t target, edit vault.Edit) error {
+	made := false
+	_, items, err := vault.Apply(ctx, t.vault, o.app.Retry(), func(ctx context.Context) (vault.Change, error) {
+		it, err := o.current(ctx, t)
+		if err != nil {
+			return vault.Change{}, err
+		}
+		p := vault.Put{Was: it, Unique: it == nil && !o.onlyNew}
+		made = it == nil
+		if made {
+			n := o.fresh()
+			it = &n
+		}
+		if p.Item, err = edit.Apply(*it, o.app.Now()); err != nil {
+			return vault.Change{}, err
+		}
+		if !made && p.Item.Updated.Equal(it.Updated) {
+			return vault.Change{}, nil // it is that way already
+		}
+		t.item = &p.Item
+		return vault.Change{Put: []vault.Put{p}}, nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(items) > 0 {
+		t.item = &items[0]
+	}
+	return o.report(t, made, len(items) > 0)
+}
+
+func (o *putOptions) report(t target, made, changed bool) error {
+	if o.app.Settings.FormatTyped {
+		return o.app.Printer().Object(object(t.info, t.item.Entry()).With("made", made).With("changed", changed))
+	}
+	verb := "changed"
+	switch {
+	case made:
+		verb = "stored"
+	case !changed:
+		verb = "nothing to change in"
+	}
+	o.app.Messages().Notice(fmt.Sprintf("%s %q in the vault %q", verb, o.name, t.info.Name))
+	return nil
+}

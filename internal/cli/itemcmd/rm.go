@@ -1,0 +1,139 @@
+package itemcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/output"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+type rmOptions struct {
+	app *app.App
+
+	names     []string
+	recursive bool
+}
+
+// NewRm returns the rm command.
+func NewRm(a *app.App) *cobra.Command {
+	o := rmOptions{app: a}
+	cmd := &cobra.Command{
+		Use:     "rm ITEM...",
+		Aliases: []string{"remove", "delete"},
+		Short:   "Move items to the trash",
+		Long: "Move items to the trash, all of them or, if one is not there, none. With -r a name also means every item below\n" +
+			"it (`web` means `web/github` too), and the command asks first.",
+		Example: "  keyhold rm mail\n  keyhold rm -r web",
+		Args:    args.AtLeast("ITEM"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.names = args
+			return o.run(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVarP(&o.recursive, "recursive", "r", false, "also the items below ITEM/")
+	return cmd
+}
+
+func (o *rmOptions) run(ctx context.Context) error {
+	v, info, err := o.app.Open(ctx, "")
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	entries, err := o.resolve(ctx, v, info)
+	if err != nil {
+		return err
+	}
+	if o.recursive {
+		question := fmt.Sprintf("Move %d items of the vault %q to the trash?", len(entries), output.Safe(info.Name))
+		if err := o.app.Confirm(ctx, question); err != nil {
+			return err
+		}
+	}
+	_, _, err = vault.Apply(ctx, v, o.app.Retry(), func(ctx context.Context) (vault.Change, error) {
+		var c vault.Change
+		fresh, err := o.resolve(ctx, v, info)
+		for _, e := range fresh {
+			asked := func(a vault.Entry) bool { return a.ID == e.ID }
+			if slices.ContainsFunc(entries, asked) {
+				c.Delete = append(c.Delete, vault.Ref{ID: e.ID, Revision: e.Revision})
+			}
+		}
+		return c, err
+	})
+	if err != nil {
+		return err
+	}
+	return o.report(info, entries)
+}
+
+// resolve returns the entries that the arguments mean, each once.
+func (o *rmOptions) resolve(ctx context.Context, v vault.Vault, info backend.Info) ([]vault.Entry, error) {
+	var entries []vault.Entry
+	seen := make(map[string]bool)
+	add := func(list ...vault.Entry) {
+		for _, e := range list {
+			if !seen[e.ID] {
+				seen[e.ID] = true
+				entries = append(entries, e)
+			}
+		}
+	}
+	for _, name := range o.names {
+		var below []vault.Entry
+		if o.recursive {
+			var err error
+			if below, err = under(ctx, v, name); err != nil {
+				return nil, err
+			}
+		}
+		e, err := find(ctx, o.app, v, info, name)
+		switch {
+		case err == nil:
+			add(e)
+		case !errors.Is(err, vault.ErrNotFound) || len(below) == 0:
+			return nil, err
+		}
+		add(below...)
+	}
+	return entries, nil
+}
+
+// under returns the items whose names start with name and a slash.
+func under(ctx context.Context, v vault.Vault, name string) ([]vault.Entry, error) {
+	prefix := strings.TrimSuffix(name, "/") + "/"
+	var list []vault.Entry
+	for e, err := range v.Entries(ctx) {
+		var d *vault.DamagedError
+		if err != nil && !errors.As(err, &d) {
+			return nil, err
+		}
+		if err == nil && strings.HasPrefix(e.Name, prefix) {
+			list = append(list, e)
+		}
+	}
+	return list, nil
+}
+
+func (o *rmOptions) report(info backend.Info, entries []vault.Entry) error {
+	if o.app.Settings.FormatTyped {
+		rows := make([]output.Object, len(entries))
+		for i, e := range entries {
+			rows[i] = object(info, e)
+		}
+		return o.app.Printer().List([]output.Column{{Name: "name"}, {Name: "id"}}, rows)
+	}
+	for _, e := range entries {
+		o.app.Messages().Notice(fmt.Sprintf("moved %q to the trash of the vault %q", e.Name, info.Name))
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+// Package logincmd has the commands about where a profile is signed in, and as whom.
+package logincmd
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/device"
+	"github.com/keyhold/keyhold/internal/output"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+// NewStatus returns the status command.
+func NewStatus(a *app.App) *cobra.Command {
+	check := false
+	cmd := &cobra.Command{
+		Use:     "status",
+		Aliases: []string{"whoami"},
+		Short:   "Show the profile, the account and whether it is unlocked",
+		Long: "Show where the profile's vaults live, the account with its fingerprint, which keyring is in use, and how long the\n" +
+			"session stays open. Nothing is asked and no session is renewed. With --check print nothing: the exit status is 0\n" +
+			"if the vaults are unlocked, else 4.",
+		Example: "  keyhold status\n  keyhold status --check || keyhold unlock",
+		Args:    args.None(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if check {
+				if _, err := a.PeekSession(cmd.Context()); err != nil {
+					return &app.SilentError{Err: err}
+				}
+				return nil
+			}
+			return status(cmd.Context(), a)
+		},
+	}
+	cmd.Flags().BoolVar(&check, "check", false, "print nothing, tell by the exit status alone")
+	return cmd
+}
+
+func status(ctx context.Context, a *app.App) error {
+	profile, err := a.Profile()
+	if err != nil {
+		return err
+	}
+	home, err := a.Home()
+	if err != nil {
+		return err
+	}
+	o := output.Object{{Name: "profile", Value: profile}, {Name: "backend", Value: "local"}, {Name: "home", Value: home.Dir()}}
+	desc, err := a.Describe(ctx)
+	var none *app.NoVaultError
+	switch {
+	case errors.As(err, &none):
+		o = o.With("account", "none")
+	case err != nil:
+		return err
+	default:
+		o = o.With("account", desc.ID).With("fingerprint", desc.Fingerprint).With("kdf", desc.Suite).With("created_at", desc.Created)
+	}
+	ring, err := a.Keyring()
+	if err != nil {
+		return err
+	}
+	kind := "off"
+	if ring != nil {
+		kind = ring.Kind()
+	}
+	o = o.With("keyring", kind)
+	s, err := a.PeekSession(ctx)
+	switch {
+	case err == nil:
+		o = o.With("session", "open").With("time_left_seconds", int(s.Left(a.Now())/time.Second)).With("ends_at", s.Ends())
+	case isLocked(err):
+		o = o.With("session", "locked")
+	default:
+		return err
+	}
+	return a.Printer().Object(o)
+}
+
+func isLocked(err error) bool {
+	var token *device.TokenError
+	return errors.Is(err, device.ErrNoSession) || errors.Is(err, vault.ErrLocked) || errors.As(err, &token)
+}

@@ -1,0 +1,77 @@
+// Package cli is the command line: the root command, its help, and the only
+// printer of errors. The commands are in packages of their own, one per noun.
+package cli
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/exit"
+	"github.com/keyhold/keyhold/internal/output"
+)
+
+// Main runs keyhold with these arguments and returns its exit status. It
+// prints the error, if there is one.
+func Main(ctx context.Context, a *app.App, args []string) exit.Status {
+	a.Settings.Password.FD = -1
+	unknown, err := a.ReadEnvironment()
+	if err != nil {
+		return fail(a, args, err)
+	}
+	ran := false
+	root := newRoot(a, func() {
+		ran = true
+		for _, name := range unknown {
+			a.Messages().Warn("unknown_variable", name+" means nothing to keyhold; `keyhold help environment` lists what does")
+		}
+	})
+	root.SetArgs(args)
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
+	_, err = root.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
+		return exit.OK
+	case ctx.Err() != nil:
+		return exit.Other // main dies by the signal
+	case !ran:
+		err = usage(root, err)
+	}
+	return fail(a, args, err)
+}
+
+// usage makes a UsageError of what cobra says about flags and commands.
+func usage(root *cobra.Command, err error) error {
+	if outcomeOf(err).status != exit.Other {
+		return err
+	}
+	text, _, _ := strings.Cut(err.Error(), "\n")
+	return &app.UsageError{Message: text, Try: root.Name() + " --help"}
+}
+
+// fail prints err and returns its status.
+func fail(a *app.App, args []string, err error) exit.Status {
+	if a.Settings.Format != output.JSON && wantsJSON(args) {
+		a.Settings.Format = output.JSON // the flags were not read to their end
+	}
+	o := outcomeOf(err)
+	var silent *app.SilentError
+	if errors.As(err, &silent) {
+		return o.status
+	}
+	a.Messages().Fail(o.code, o.status, message(err), o.hint(err), o.retryable)
+	return o.status
+}
+
+func wantsJSON(args []string) bool {
+	if i := slices.Index(args, "--"); i >= 0 {
+		args = args[:i]
+	}
+	return slices.Contains(args, "--json") || slices.Contains(args, "--format=json")
+}

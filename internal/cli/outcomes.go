@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os/exec"
+	"strings"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/device"
+	"github.com/keyhold/keyhold/internal/exit"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+// An outcome is how a command ends for a kind of error.
+type outcome struct {
+	match     func(error) bool
+	code      string
+	status    exit.Status // by the code
+	try       string      // the hint, unless the error has one of its own
+	retryable bool
+}
+
+// outcomes is tried from the top: what says more stands first.
+var outcomes = []outcome{
+	{match: as[*app.UsageError], code: "usage", try: "keyhold --help"},
+	{match: as[*app.SettingError], code: "usage", try: "keyhold help environment"},
+	{match: is(errors.ErrUnsupported), code: "unsupported"},
+	{match: is(app.ErrDeclined), code: "declined"},
+	{match: as[*device.TokenError], code: "locked", try: "unset KEYHOLD_SESSION"},
+	{match: is(vault.ErrLocked), code: "locked", try: "keyhold unlock"},
+	{match: is(device.ErrNoSession), code: "locked", try: "keyhold unlock"},
+	{match: is(vault.ErrWrongPassword), code: "wrong_password"},
+	{match: as[*app.NoKeyringError], code: "no_keyring", try: `eval "$(keyhold unlock --export)"`},
+	{match: as[*app.NoVaultError], code: "no_vault", try: "keyhold put NAME"},
+	{match: is(app.ErrNoProfile), code: "no_profile"},
+	{match: is(app.ErrNoField), code: "no_field"},
+	{match: as[*vault.AmbiguousError], code: "ambiguous"},
+	{match: as[*vault.ConflictError], code: "conflict", retryable: true},
+	{match: as[*vault.DamagedError], code: "damaged"},
+	{match: is(vault.ErrBusy), code: "busy", retryable: true},
+	{match: is(vault.ErrTooNew), code: "store_too_new"},
+	{match: is(vault.ErrDenied), code: "denied"},
+	{match: is(vault.ErrExists), code: "exists"},
+	{match: is(vault.ErrDamaged), code: "damaged"},
+	{match: is(device.ErrDamaged), code: "damaged"},
+	{match: is(vault.ErrInvalid), code: "usage"},
+	{match: is(vault.ErrNotFound), code: "not_found"},
+	{match: is(app.ErrNoAnswer), code: "no_answer"},
+	{match: as[*fs.PathError], code: "io"},
+	{match: as[*exec.ExitError], code: "error"},
+}
+
+func is(target error) func(error) bool {
+	return func(err error) bool { return errors.Is(err, target) }
+}
+
+func as[E error](err error) bool {
+	var e E
+	return errors.As(err, &e)
+}
+
+func outcomeOf(err error) outcome {
+	found := outcome{code: exit.Other.Code()}
+	for _, o := range outcomes {
+		if o.match(err) {
+			found = o
+			break
+		}
+	}
+	found.status, _ = exit.Of(found.code)
+	return found
+}
+
+// hint returns a command to try after err, or "".
+func (o outcome) hint(err error) string {
+	var own interface{ Hint() string }
+	if errors.As(err, &own) && own.Hint() != "" {
+		return own.Hint()
+	}
+	var several *vault.AmbiguousError
+	if errors.As(err, &several) {
+		return "keyhold get " + args.Quote(several.Entries[0].ID)
+	}
+	return o.try
+}
+
+// message returns the text of err, with what a person needs to go on.
+func message(err error) string {
+	var several *vault.AmbiguousError
+	if !errors.As(err, &several) {
+		return err.Error()
+	}
+	list := make([]string, len(several.Entries))
+	for i, e := range several.Entries {
+		list[i] = fmt.Sprintf("%s (%s)", e.ID, e.Type)
+	}
+	return several.Error() + ": " + strings.Join(list, ", ")
+}

@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/cli/itemcmd"
+	"github.com/keyhold/keyhold/internal/cli/logincmd"
+	"github.com/keyhold/keyhold/internal/cli/vaultcmd"
+	"github.com/keyhold/keyhold/internal/output"
+)
+
+// newRoot returns the whole command tree. started is called before a command
+// runs, when its flags and arguments are right.
+func newRoot(a *app.App, started func()) *cobra.Command {
+	cobra.EnableTraverseRunHooks = false
+	root := &cobra.Command{
+		Use:               "keyhold",
+		Short:             "A developer's secrets, encrypted on this machine",
+		Args:              cobra.ArbitraryArgs,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if showVersion, _ := cmd.Flags().GetBool("version"); showVersion {
+				return printVersion(a)
+			}
+			if len(args) > 0 {
+				return unknownCommand(cmd, args[0])
+			}
+			return firstScreen(a, cmd)
+		},
+	}
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := readFormat(a, cmd); err != nil {
+			return err
+		}
+		started()
+		return nil
+	}
+	root.Flags().Bool("version", false, "print the version")
+	globalFlags(root, a)
+	root.AddGroup(
+		&cobra.Group{ID: "items", Title: "Items"},
+		&cobra.Group{ID: "vaults", Title: "Vaults"},
+		&cobra.Group{ID: "more", Title: "More"},
+	)
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("items", itemcmd.NewPut(a), itemcmd.NewGet(a), itemcmd.NewLs(a), itemcmd.NewRm(a))
+	add("vaults", vaultcmd.NewVault(a), vaultcmd.NewUnlock(a), vaultcmd.NewLock(a))
+	add("more", logincmd.NewStatus(a), newVersion(a))
+	item := itemcmd.NewItem(a)
+	item.GroupID = "items"
+	root.AddCommand(item)
+	help := newHelp(a)
+	root.SetHelpCommand(help)
+	help.GroupID = "more"
+	root.SetUsageTemplate(usageTemplate)
+	root.SetHelpTemplate(helpTemplate)
+	return root
+}
+
+func globalFlags(root *cobra.Command, a *app.App) {
+	f, s := root.PersistentFlags(), &a.Settings
+	if s.Color == "" {
+		s.Color = "auto"
+	}
+	f.StringVar(&s.Profile, "profile", s.Profile, "use this `profile`; default is the local one")
+	f.StringVar(&s.Vault, "vault", s.Vault, "use this `vault` rather than the default one")
+	f.String("format", "", "print as `FORMAT`: table, list, tsv, json or yaml")
+	f.Bool("json", false, "print as JSON, errors too")
+	f.BoolVar(&s.NoInput, "no-input", s.NoInput, "ask nothing")
+	f.BoolVar(&s.Offline, "offline", s.Offline, "use no network")
+	f.BoolVar(&s.Fresh, "fresh", s.Fresh, "read nothing that may be out of date")
+	f.BoolVarP(&s.Quiet, "quiet", "q", s.Quiet, "print no notices and no hints")
+	f.CountVarP(&s.Verbose, "verbose", "v", "say more about what is done; repeatable")
+	f.Var(&s.Color, "color", "use colour: auto, always or never")
+	f.BoolVarP(&s.Yes, "yes", "y", false, "answer every question with yes")
+	f.IntVar(&s.Password.FD, "password-fd", -1, "read the master password from this file `descriptor`")
+	f.StringVar(&s.Password.File, "password-file", "", "read the master password from this `file`")
+	f.BoolVar(&s.Password.Stdin, "password-stdin", false, "read the master password from standard input")
+}
+
+// readFormat puts --format and --json into the settings.
+func readFormat(a *app.App, cmd *cobra.Command) error {
+	f := cmd.Flags()
+	name, _ := f.GetString("format")
+	if asJSON, _ := f.GetBool("json"); asJSON {
+		if name != "" && name != string(output.JSON) {
+			return app.Usagef("--json and --format %s do not go together", name)
+		}
+		name = string(output.JSON)
+	}
+	if name == "" {
+		if f.Changed("format") {
+			return app.Usagef("--format is empty")
+		}
+		return nil
+	}
+	format, err := output.ParseFormat(name)
+	if err != nil {
+		return app.Usagef("--format: %v", err)
+	}
+	a.Settings.Format, a.Settings.FormatTyped = format, true
+	return nil
+}
+
+// unknownCommand reports a word that is no command, with the nearest one.
+func unknownCommand(cmd *cobra.Command, word string) error {
+	try := cmd.CommandPath() + " --help"
+	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		try = cmd.CommandPath() + " " + near[0]
+	}
+	return &app.UsageError{Message: "there is no command " + word, Try: try}
+}

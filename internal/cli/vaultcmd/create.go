@@ -1,0 +1,57 @@
+package vaultcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+type createOptions struct {
+	app *app.App
+
+	name               string
+	shared, compatible bool
+}
+
+func newCreate(a *app.App) *cobra.Command {
+	o := createOptions{app: a}
+	cmd := &cobra.Command{
+		Use:   "create NAME",
+		Short: "Make a vault",
+		Long: "Make an empty vault. The first one is also the default one. Making a vault takes the master password, even while\n" +
+			"a session is open. Names have no @, no / and no control characters.",
+		Example: "  keyhold vault create work\n  keyhold vault create work --json",
+		Args:    args.Exactly("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.name = args[0]
+			return o.run(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVar(&o.shared, "shared", false, "a vault that several people open; not on this machine alone")
+	cmd.Flags().BoolVar(&o.compatible, "compatible", false, "a vault that other clients read; not on this machine alone")
+	return cmd
+}
+
+func (o *createOptions) run(ctx context.Context) error {
+	if err := vault.CheckVaultName(o.name); err != nil {
+		return err
+	}
+	if o.shared || o.compatible {
+		return fmt.Errorf("the vaults on this machine are neither shared nor read by other clients: %w", errors.ErrUnsupported)
+	}
+	info, err := o.app.CreateVault(ctx, o.name)
+	if err != nil {
+		return err
+	}
+	if o.app.Settings.FormatTyped {
+		return o.app.Printer().Object(object(info))
+	}
+	o.app.Messages().Notice(fmt.Sprintf("made the vault %q", info.Name))
+	return nil
+}

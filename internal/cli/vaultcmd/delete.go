@@ -1,0 +1,64 @@
+package vaultcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/output"
+)
+
+func newDelete(a *app.App) *cobra.Command {
+	return &cobra.Command{
+		Use:     "delete NAME",
+		Short:   "Delete a vault with everything in it, for good",
+		Long:    "Delete a vault with its items and its trash. Nothing brings it back. The command asks for the vault's name.",
+		Example: "  keyhold vault delete work\n  keyhold vault delete work --yes",
+		Args:    args.Exactly("NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return remove(cmd.Context(), a, args[0])
+		},
+	}
+}
+
+func remove(ctx context.Context, a *app.App, name string) error {
+	if name == "" {
+		return app.Usagef("the name is empty")
+	}
+	info, err := a.FindVault(ctx, name)
+	if err != nil {
+		return err
+	}
+	account, err := a.Account(ctx)
+	if err != nil {
+		return err
+	}
+	d, ok := account.(backend.Deleter)
+	if !ok {
+		return fmt.Errorf("this place deletes no vaults: %w", errors.ErrUnsupported)
+	}
+	warning := fmt.Sprintf("This deletes the vault %q on this machine", output.Safe(info.Name))
+	if c, ok := account.(backend.Counter); ok {
+		items, trashed, err := c.CountItems(ctx, info.ID)
+		if err != nil {
+			return err
+		}
+		warning += fmt.Sprintf(" with %d items and %d in the trash", items, trashed)
+	}
+	if err := a.ConfirmName(ctx, warning+", for good.", info.Name); err != nil {
+		return err
+	}
+	if err := d.DeleteVault(ctx, info.ID); err != nil {
+		return err
+	}
+	if a.Settings.FormatTyped {
+		return a.Printer().Object(object(info))
+	}
+	a.Messages().Notice(fmt.Sprintf("deleted the vault %q", info.Name))
+	return nil
+}

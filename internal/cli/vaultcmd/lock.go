@@ -1,0 +1,53 @@
+package vaultcmd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/output"
+)
+
+// NewLock returns the lock command.
+func NewLock(a *app.App) *cobra.Command {
+	return &cobra.Command{
+		Use:   "lock",
+		Short: "Close all vaults at once",
+		Long: "End every session of every profile in this home, those by --export too. With --profile on the command line only\n" +
+			"those of that profile. That nothing was open is no error.",
+		Example: "  keyhold lock\n  keyhold lock --profile default",
+		Args:    args.None(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			profile := ""
+			if cmd.Flags().Changed("profile") {
+				var err error
+				if profile, err = a.Profile(); err != nil {
+					return err
+				}
+			}
+			return lock(cmd.Context(), a, profile)
+		},
+	}
+}
+
+func lock(ctx context.Context, a *app.App, profile string) error {
+	n, err := a.EndSessions(ctx, profile)
+	if err != nil {
+		return err
+	}
+	if a.Settings.FormatTyped {
+		return a.Printer().Object(output.Object{{Name: "ended", Value: n}})
+	}
+	switch n {
+	case 0:
+		a.Messages().Notice("nothing was open")
+	case 1:
+		a.Messages().Notice("locked; one session ended")
+	default:
+		a.Messages().Notice(fmt.Sprintf("locked; %d sessions ended", n))
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package vaultcmd
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/cli/args"
+)
+
+func newShow(a *app.App) *cobra.Command {
+	return &cobra.Command{
+		Use:     "show [NAME]",
+		Short:   "Show what is known of a vault",
+		Long:    "Show a vault: its id, how many items are in it, when it was made and changed. Without NAME the default one.",
+		Example: "  keyhold vault show\n  keyhold vault show work --json",
+		Args:    args.Between(nil, "NAME"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return show(cmd.Context(), a, named(a, args))
+		},
+	}
+}
+
+// named returns the vault that is meant: the argument, else --vault.
+func named(a *app.App, given []string) string {
+	if len(given) > 0 {
+		return given[0]
+	}
+	return a.Settings.Vault
+}
+
+func show(ctx context.Context, a *app.App, name string) error {
+	info, err := a.FindVault(ctx, name)
+	if err != nil {
+		return err
+	}
+	account, err := a.Account(ctx)
+	if err != nil {
+		return err
+	}
+	o := object(info)
+	if c, ok := account.(backend.Counter); ok {
+		items, trashed, err := c.CountItems(ctx, info.ID)
+		if err != nil {
+			return err
+		}
+		o = o.With("items", items).With("in_trash", trashed)
+	}
+	return a.Printer().Object(o.With("key_version", info.KeyVersion).With("revision", info.Revision))
+}

@@ -1,0 +1,88 @@
+// Package vaultcmd has the commands for vaults and for the session that opens
+// them: vault create, list, show, delete, default; unlock and lock.
+package vaultcmd
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/itemcmd"
+	"github.com/keyhold/keyhold/internal/output"
+)
+
+// NewVault returns the vault command with all below it.
+func NewVault(a *app.App) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "vault",
+		Short:   "Make, list and delete vaults",
+		Long:    "Work with vaults: boxes of items, each under a key of its own.",
+		Example: "  keyhold vault create work\n  keyhold vault list",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return unknown(cmd, args[0])
+		},
+	}
+	put, get, unlock, lock := itemcmd.NewPut(a), itemcmd.NewGet(a), NewUnlock(a), NewLock(a)
+	for _, c := range []*cobra.Command{put, get, unlock, lock} {
+		c.Hidden = true // they are shown at the top
+	}
+	cmd.AddCommand(newCreate(a), newList(a), newShow(a), newDelete(a), newDefault(a), put, get, unlock, lock)
+	for word, whole := range twofold {
+		cmd.AddCommand(newTwofold(word, whole))
+	}
+	return cmd
+}
+
+// twofold are the words that could mean an item or the whole vault, with the
+// command for the vault; empty if there is none.
+var twofold = map[string]string{"rm": "delete", "remove": "delete", "mv": "", "edit": "", "find": ""}
+
+// newTwofold returns a command that says what its word could mean.
+func newTwofold(word, whole string) *cobra.Command {
+	return &cobra.Command{
+		Use:                word,
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, given []string) error {
+			name := "NAME"
+			if len(given) > 0 {
+				name = args.Quote(given[0])
+			}
+			item := word
+			if word == "remove" {
+				item = "rm"
+			}
+			e := &app.UsageError{Message: "vault " + word + " could mean an item or a whole vault", Try: "for an item: keyhold " + item + " " + name}
+			if whole != "" {
+				e.Try += "; for the vault: keyhold vault " + whole + " " + name
+			}
+			return e
+		},
+	}
+}
+
+func unknown(cmd *cobra.Command, word string) error {
+	try := cmd.CommandPath() + " --help"
+	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		try = cmd.CommandPath() + " " + near[0]
+	}
+	return &app.UsageError{Message: "there is no command vault " + word, Try: try}
+}
+
+// object is a vault as it is printed.
+func object(i backend.Info) output.Object {
+	state := "open"
+	if !i.Open {
+		state = "locked"
+	}
+	return output.Object{
+		{Name: "id", Value: i.ID}, {Name: "name", Value: i.Name}, {Name: "default", Value: i.Default}, {Name: "state", Value: state},
+		{Name: "role", Value: i.Role}, {Name: "shared", Value: i.Shared},
+		{Name: "created_at", Value: i.Created}, {Name: "updated_at", Value: i.Updated},
+	}
+}

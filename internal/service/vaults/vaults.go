@@ -1,0 +1,217 @@
+// Package vaults has the rules of vaults: who may do what, how revisions move,
+// and that a change happens whole or not at all. It holds no user's key: names
+// and items come sealed and stay so.
+//
+// Its functions work inside a transaction of the caller's, so that several of
+// them make one. Its records start with "v/", "m/" and "u/" (FORMAT.md); the
+// items are in itemdb.
+package vaults
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/keyhold/keyhold/internal/itemdb"
+	"github.com/keyhold/keyhold/internal/kv"
+	"github.com/keyhold/keyhold/internal/seal"
+)
+
+var (
+	// ErrNotFound reports a vault or an item that is not there, or is not the caller's.
+	ErrNotFound = errors.New("not found")
+	// ErrDenied reports what the caller's role does not allow.
+	ErrDenied = errors.New("the role does not allow this")
+	// ErrExists reports an id or a name that is taken.
+	ErrExists = errors.New("exists already")
+	// ErrDamaged reports a record that does not parse.
+	ErrDamaged = errors.New("a record of the store is damaged")
+)
+
+// An InvalidError reports a request that breaks a rule.
+type InvalidError struct{ Field, Reason string }
+
+func (e *InvalidError) Error() string { return fmt.Sprintf("%s: %s", e.Field, e.Reason) }
+
+// A ConflictError reports a change that was made from an older state. Field is
+// "keyVersion", "revision" or "name"; Item is set if the conflict is about one.
+type ConflictError struct {
+	Field         string
+	Item          seal.ID
+	Base, Current uint64
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("%s is %d, not %d", e.Field, e.Current, e.Base)
+}
+
+// A Type says whether a vault can have several members.
+type Type string
+
+// The types of vaults.
+const (
+	Personal Type = "personal"
+	Shared   Type = "shared"
+)
+
+// A Role is what a member may do: Owner everything, Admin all but delete the
+// vault, Member read and write items.
+type Role string
+
+// The roles of members.
+const (
+	Owner  Role = "owner"
+	Admin  Role = "admin"
+	Member Role = "member"
+)
+
+// A Vault is a vault as one of its members sees it.
+type Vault struct {
+	ID                   seal.ID
+	Name                 string
+	Type                 Type
+	KeyVersion, Revision uint64 // from 1; +1 for a new key, +1 for any change
+	Created, Updated     time.Time
+
+	Membership
+}
+
+// A Membership is a member's part of a vault.
+type Membership struct {
+	Role      Role
+	Wrap      []byte // the vault key, sealed for this member
+	Sender    seal.ID
+	Signature []byte // of Wrap, by Sender's identity key; 64 bytes
+	Added     time.Time
+}
+
+// A New is a vault to be made. The caller becomes its owner.
+type New struct {
+	ID              seal.ID // chosen by the client
+	Name            string
+	Type            Type
+	Wrap, Signature []byte
+	// UniqueName makes Create return ErrExists if the caller has a vault of
+	// this name already.
+	UniqueName bool
+}
+
+// maxName is how many bytes the name of a vault may have.
+const maxName = 255
+
+// Create makes a vault.
+func Create(tx kv.Tx, now time.Time, caller seal.ID, n New) (Vault, error) {
+	if err := n.check(); err != nil {
+		return Vault{}, err
+	}
+	if tx.Get(vaultKey(n.ID)) != nil {
+		return Vault{}, fmt.Errorf("vault %s: %w", n.ID, ErrExists)
+	}
+	if n.UniqueName {
+		mine, err := List(tx, caller)
+		if err != nil {
+			return Vault{}, err
+		}
+		if slices.ContainsFunc(mine, func(v Vault) bool { return v.Name == n.Name }) {
+			return Vault{}, fmt.Errorf("a vault of this name: %w", ErrExists)
+		}
+	}
+	v := Vault{
+		ID: n.ID, Name: n.Name, Type: n.Type, KeyVersion: 1, Revision: 1, Created: now, Updated: now,
+		Membership: Membership{Role: Owner, Wrap: n.Wrap, Sender: caller, Signature: n.Signature, Added: now},
+	}
+	return v, errors.Join(putVault(tx, v), putMember(tx, v.ID, caller, v.Membership))
+}
+
+func (n New) check() error {
+	switch {
+	case n.ID.IsZero():
+		return &InvalidError{"vaultId", "it is missing"}
+	case n.Name == "" || len(n.Name) > maxName || !utf8.ValidString(n.Name):
+		return &InvalidError{"name", "it must have 1 to 255 bytes of UTF-8"}
+	case n.Type != Personal && n.Type != Shared:
+		return &InvalidError{"type", "it must be personal or shared"}
+	case !isWrap(n.Wrap, n.Type):
+		return &InvalidError{"encryptedVaultKey", "it is not a wrap for this type of vault"}
+	case len(n.Signature) != 64:
+		return &InvalidError{"wrapSignature", "it must have 64 bytes"}
+	}
+	return nil
+}
+
+// isWrap reports whether b looks like the envelope of a vault key: version 1
+// or 2, then the algorithm that the type asks for.
+func isWrap(b []byte, t Type) bool {
+	const rsaOAEP, aesKW = 2, 3
+	alg := byte(rsaOAEP)
+	if t == Personal {
+		alg = aesKW
+	}
+	return len(b) >= 42 && len(b) <= 4096 && (b[0] == 1 || b[0] == 2) && b[1] == alg
+}
+
+// List returns the caller's vaults, oldest first.
+func List(tx kv.Tx, caller seal.ID) ([]Vault, error) {
+	var list []Vault
+	prefix := userPrefix(caller)
+	for k := range tx.Scan(prefix) {
+		var id seal.ID
+		if len(k) != len(prefix)+len(id) {
+			return nil, ErrDamaged
+		}
+		copy(id[:], k[len(prefix):])
+		v, err := Get(tx, caller, id)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	slices.SortFunc(list, func(a, b Vault) int {
+		return cmp.Or(a.Created.Compare(b.Created), slices.Compare(a.ID[:], b.ID[:]))
+	})
+	return list, nil
+}
+
+// Get returns one of the caller's vaults, or ErrNotFound.
+func Get(tx kv.Tx, caller, id seal.ID) (Vault, error) {
+	m := tx.Get(memberKey(id, caller))
+	b := tx.Get(vaultKey(id))
+	if m == nil || b == nil {
+		return Vault{}, fmt.Errorf("vault %s: %w", id, ErrNotFound)
+	}
+	v, err := parseVault(id, b)
+	if err != nil {
+		return Vault{}, err
+	}
+	v.Membership, err = parseMember(id, m)
+	return v, err
+}
+
+// Delete removes a vault with everything in it, for good. Only an owner may.
+func Delete(tx kv.Tx, caller, id seal.ID) error {
+	v, err := Get(tx, caller, id)
+	if err != nil {
+		return err
+	}
+	if v.Role != Owner {
+		return ErrDenied
+	}
+	if err := itemdb.DeleteVault(tx, itemdb.ID(id)); err != nil {
+		return err
+	}
+	var gone [][]byte
+	for k := range tx.Scan(memberPrefix(id)) {
+		gone = append(gone, slices.Clone(k))
+	}
+	for _, k := range gone {
+		var user seal.ID
+		copy(user[:], k[len(memberPrefix(id)):])
+		if err := errors.Join(tx.Delete(k), tx.Delete(userKey(user, id))); err != nil {
+			return err
+		}
+	}
+	return tx.Delete(vaultKey(id))
+}

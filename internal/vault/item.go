@@ -1,0 +1,144 @@
+package vault
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/keyhold/keyhold/internal/secret"
+)
+
+// An Item is a named thing with fields.
+type Item struct {
+	ID, Type, Name            string // ID is a UUID; Type as in Types
+	Fields                    []Field
+	Tags                      []string
+	History                   []Past // oldest first
+	Created, Updated, Deleted time.Time
+	Revision                  uint64
+	Extra                     map[string]jsontext.Value // members we do not know
+}
+
+// A Field is a named value of an item.
+type Field struct {
+	Name  string
+	Kind  Kind
+	Value secret.Bytes
+	// Extra holds the members of a custom field that we do not know; for
+	// Opaque it is unused and Value is the whole element as JSON.
+	Extra map[string]jsontext.Value
+}
+
+// A Kind says how a field is stored and shown.
+type Kind string
+
+// The kinds of fields. The types of items have Plain and Secret ones, users
+// add Text and Hidden ones; the rest is kept for other programs. ItemName and
+// ItemTags stand only in the history.
+const (
+	Plain    Kind = ""
+	Secret   Kind = "secret"
+	Text     Kind = "text"
+	Hidden   Kind = "hidden"
+	Boolean  Kind = "boolean"
+	URL      Kind = "url"
+	Markdown Kind = "markdown"
+	Opaque   Kind = "opaque"
+	ItemName Kind = "name"
+	ItemTags Kind = "tags"
+)
+
+// Custom reports whether k is a kind of custom fields.
+func (k Kind) Custom() bool {
+	switch k {
+	case Text, Hidden, Boolean, URL, Markdown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Concealed reports whether a field of this kind is shown only on demand.
+func (k Kind) Concealed() bool { return k == Secret || k == Hidden || k == Opaque }
+
+// MaxName is how many bytes the name of an item may have.
+const MaxName = 4096
+
+// CheckName returns an ErrInvalid if an item cannot have this name.
+func CheckName(name string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("%w name: it is empty", ErrInvalid)
+	case name == "." || name == "..":
+		return fmt.Errorf("%w name %q", ErrInvalid, name)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("%w name: it is not UTF-8", ErrInvalid)
+	case strings.ContainsRune(name, 0):
+		return fmt.Errorf("%w name: it has a NUL character", ErrInvalid)
+	case len(name) > MaxName:
+		return fmt.Errorf("%w name: it has %d bytes, the limit is %d", ErrInvalid, len(name), MaxName)
+	}
+	return nil
+}
+
+// Field returns the field that a user calls name: one of the item's type, in
+// any spelling, or a custom one.
+func (it Item) Field(name string) (Field, bool) {
+	if ft, ok := TypeOf(it).Field(name); ok {
+		for _, f := range it.Fields {
+			if f.Name == ft.Name && !f.Kind.Custom() && f.Kind != Opaque {
+				return f, true
+			}
+		}
+	}
+	for _, f := range it.Fields {
+		if f.Name == name && f.Kind.Custom() {
+			return f, true
+		}
+	}
+	return Field{}, false
+}
+
+// Main returns the main field. The name is empty if the type has none.
+func (it Item) Main() (name string, f Field, ok bool) {
+	name = TypeOf(it).Main
+	if name == "" {
+		return "", Field{}, false
+	}
+	f, ok = it.Field(name)
+	return name, f, ok
+}
+
+// FieldNames returns the names of the fields that are set, in order.
+func (it Item) FieldNames() []string {
+	names := make([]string, 0, len(it.Fields))
+	for _, f := range it.Fields {
+		if f.Kind != Opaque {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// Entry returns what a list knows of it.
+func (it Item) Entry() Entry {
+	return Entry{ID: it.ID, Name: it.Name, Type: it.Type, Created: it.Created, Updated: it.Updated, Revision: it.Revision}
+}
+
+// CheckVaultName returns an ErrInvalid if a vault cannot be made with this name.
+func CheckVaultName(name string) error {
+	const limit = 255
+	switch {
+	case name == "" || name == "." || name == "..":
+		return fmt.Errorf("%w vault name %q", ErrInvalid, name)
+	case len(name) > limit || !utf8.ValidString(name):
+		return fmt.Errorf("%w vault name: it must have 1 to %d bytes of UTF-8", ErrInvalid, limit)
+	case strings.ContainsAny(name, "@/") || strings.ContainsFunc(name, unicode.IsControl):
+		return fmt.Errorf("%w vault name %q: it must not contain @, / or control characters", ErrInvalid, name)
+	}
+	return nil
+}

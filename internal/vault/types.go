@@ -1,0 +1,160 @@
+package vault
+
+import "strings"
+
+// A Type says which fields an item of this type has.
+type Type struct {
+	Name    string   // as users say it
+	JSON    string   // as it is stored
+	Aliases []string // other spellings that users may type
+	Main    string   // the field that get prints; empty if there is none
+	Fields  []FieldType
+}
+
+// A FieldType is one field of a Type.
+type FieldType struct {
+	Name   string // as users say it, snake_case
+	JSON   string // the member's name in the plaintext
+	Secret bool   // asked for without echo, never on a command line
+	Long   bool   // edited in an editor rather than at a prompt
+}
+
+// DefaultType is what a new item is if nothing else is said.
+const DefaultType = "login"
+
+// Types lists the types of items. Members of other types, and of passkeys,
+// are kept but have no names here.
+func Types() []Type { return types }
+
+var notes = FieldType{Name: "notes", JSON: "notes", Secret: true, Long: true}
+
+var types = []Type{
+	{Name: "login", JSON: "login", Main: "password", Fields: []FieldType{
+		visible("username", "username"), hidden("password", "password"), hidden("totp", "totp"), visible("url", "uri"), notes,
+	}},
+	{Name: "note", JSON: "secure_note", Aliases: []string{"secure_note"}, Main: "content", Fields: []FieldType{
+		{Name: "content", JSON: "content", Secret: true, Long: true},
+	}},
+	{Name: "card", JSON: "credit_card", Aliases: []string{"credit_card"}, Main: "number", Fields: []FieldType{
+		visible("holder", "cardholderName"), hidden("number", "number"), visible("expiry", "expiry"), hidden("cvv", "cvv"),
+		visible("brand", "cardType"), notes,
+	}},
+	{Name: "identity", JSON: "identity", Fields: []FieldType{
+		visible("first_name", "firstName"), visible("last_name", "lastName"), visible("email", "email"), visible("phone", "phone"),
+		visible("address", "address"), visible("city", "city"), visible("state", "state"), visible("zip", "postalCode"),
+		visible("country", "country"), hidden("ssn", "ssn"), hidden("passport", "passportNumber"), hidden("license", "licenseNumber"), notes,
+	}},
+	{Name: "api_key", JSON: "api_key", Main: "key", Fields: []FieldType{
+		hidden("key", "key"), visible("environment", "environment"), visible("url", "serviceUrl"), visible("expires", "expiresAt"), notes,
+	}},
+	{Name: "ssh_key", JSON: "ssh_key", Main: "private_key", Fields: []FieldType{
+		visible("public_key", "publicKey"), hidden("private_key", "privateKey"), hidden("passphrase", "passphrase"),
+		visible("key_type", "keyType"), visible("fingerprint", "fingerprint"), visible("host", "host"), notes,
+	}},
+	{Name: "gpg_key", JSON: "gpg_key", Main: "private_key", Fields: []FieldType{
+		visible("uid", "uid"), visible("key_id", "keyId"), visible("fingerprint", "fingerprint"), visible("key_type", "keyType"),
+		visible("expires", "expiresAt"), visible("public_key", "publicKey"), hidden("private_key", "privateKey"),
+		hidden("passphrase", "passphrase"), notes,
+	}},
+	{Name: "passkey", JSON: "passkey", Fields: []FieldType{notes}},
+}
+
+func visible(name, json string) FieldType { return FieldType{Name: name, JSON: json} }
+
+func hidden(name, json string) FieldType { return FieldType{Name: name, JSON: json, Secret: true} }
+
+// fieldAliases are spellings that users bring from elsewhere.
+var fieldAliases = map[string]string{
+	"uri": "url", "website": "url", "user": "username", "login": "username", "pass": "password", "pw": "password",
+}
+
+// TypeNamed returns the type that a user calls name.
+func TypeNamed(name string) (Type, bool) {
+	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
+	for _, t := range types {
+		if t.Name == name {
+			return t, true
+		}
+		for _, a := range t.Aliases {
+			if a == name {
+				return t, true
+			}
+		}
+	}
+	return Type{}, false
+}
+
+// typeStored returns the type with this stored name, in either dialect of the
+// services; an unknown one has only notes.
+func typeStored(json string) Type {
+	if t, ok := TypeNamed(json); ok {
+		return t
+	}
+	return Type{Name: json, JSON: json, Fields: []FieldType{notes}}
+}
+
+// TypeOf returns the type of it; one that is unknown here has only notes.
+func TypeOf(it Item) Type { return typeStored(it.Type) }
+
+// StoredType returns the name under which a type is stored.
+func StoredType(name string) string { return typeStored(name).JSON }
+
+// UserType returns the name that users know for a stored type.
+func UserType(json string) string { return typeStored(json).Name }
+
+// Field returns the field that a user calls name, in any of its spellings.
+func (t Type) Field(name string) (FieldType, bool) {
+	name = strings.ReplaceAll(name, "-", "_")
+	for _, f := range t.Fields {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	if alias, ok := fieldAliases[name]; ok {
+		for _, f := range t.Fields {
+			if f.Name == alias {
+				return f, true
+			}
+		}
+	}
+	return FieldType{}, false
+}
+
+// NearestField returns the field of t whose name is closest to name, or "".
+func (t Type) NearestField(name string) string {
+	best, dist := "", 3
+	consider := func(spelling, field string) {
+		if d := distance(strings.ToLower(name), spelling); d < dist {
+			best, dist = field, d
+		}
+	}
+	for _, f := range t.Fields {
+		consider(f.Name, f.Name)
+	}
+	for a, f := range fieldAliases {
+		if _, ok := t.Field(a); ok {
+			consider(a, f)
+		}
+	}
+	return best
+}
+
+// distance is the Levenshtein distance of two short words.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		prev := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			prev, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, prev+cost)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Runs every test, after making sure that what they need is there. What go test
+# prints comes last.
+set -eu
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+# missing collects the Debian packages that a test needs and this machine lacks.
+missing=
+need() { # need PROGRAM PACKAGE...
+	command -v "$1" >/dev/null 2>&1 && return
+	shift
+	missing="$missing $*"
+}
+
+check_go
+need git git
+need "${CC:-cc}" gcc libc6-dev # for -race
+
+if [ -n "$missing" ]; then
+	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+		die "missing:$missing. On Debian: sudo apt-get install$missing"
+	fi
+	echo "installing$missing"
+	export DEBIAN_FRONTEND=noninteractive
+	quietly apt-get update || die "apt-get update does not work"
+	# shellcheck disable=SC2086 # a list of packages
+	quietly apt-get install -y --no-install-recommends $missing || die "apt-get install$missing does not work"
+fi
+
+check_format
+quietly "$GO" mod tidy -diff || die "go.mod is not tidy: run go mod tidy"
+"$GO" vet ./...
+exec "$GO" test -race -timeout 15m ./...
