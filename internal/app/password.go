@@ -181,7 +181,11 @@ func readFD(fd int) (secret.String, error) {
 		return secret.String{}, Usagef("file descriptor %d is not open", fd)
 	}
 	defer f.Close()
-	return readPassword(f)
+	pw, err := readPassword(f)
+	if err != nil {
+		return secret.String{}, &UsageError{Message: err.Error()}
+	}
+	return pw, nil
 }
 
 func readFile(name string) (secret.String, error) {

@@ -20,7 +20,7 @@ type rule struct {
 
 // table is read from the top: the first rule that matches a package is its own.
 var table = []rule{
-	{pkg: "secret exit"},
+	{pkg: "secret exit record"},
 	{pkg: "kv keyring term config vault seal secretstorage", may: "secret"},
 	{pkg: "output", may: "secret exit"},
 	{pkg: "kv/*", may: "kv"},
@@ -28,8 +28,8 @@ var table = []rule{
 	{pkg: "ref generate dotenv mask transfer", may: "vault secret seal"},
 	{pkg: "device", may: "secret seal kv keyring"},
 
-	{pkg: "service/accounts", may: "kv itemdb secret seal"},
-	{pkg: "service/...", may: "kv itemdb secret seal service/accounts"},
+	{pkg: "service/accounts", may: "kv itemdb record secret seal"},
+	{pkg: "service/...", may: "kv itemdb record secret seal service/accounts"},
 
 	{pkg: "backend", may: "vault secret device kv"},
 	{pkg: "backend/all", may: "backend backend/*"},

@@ -5,6 +5,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -114,5 +115,5 @@ func (r *Registry) Driver(name string) (Driver, error) {
 			return d, nil
 		}
 	}
-	return Driver{}, errors.Join(errors.New("no backend is called "+name), errors.ErrUnsupported)
+	return Driver{}, fmt.Errorf("no backend is called %q: %w", name, errors.ErrUnsupported)
 }

@@ -38,6 +38,10 @@ func newRoot(a *app.App, started func()) *cobra.Command {
 		started()
 		return nil
 	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &app.UsageError{Message: err.Error(), Try: cmd.CommandPath() + " --help"}
+	})
 	root.Flags().Bool("version", false, "print the version")
 	globalFlags(root, a)
 	root.AddGroup(

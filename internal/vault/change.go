@@ -16,14 +16,18 @@ func Find(ctx context.Context, v Vault, name string) (Item, error) {
 	return v.Item(ctx, e.ID)
 }
 
-// FindEntry is Find without opening the item.
+// FindEntry is Find for who does not need the data of the item: it also finds
+// one whose data is damaged.
 func FindEntry(ctx context.Context, v Vault, name string) (Entry, error) {
 	if IsID(name) {
 		it, err := v.Item(ctx, name)
-		if err == nil && it.Deleted.IsZero() {
+		var damaged *DamagedError
+		switch {
+		case err == nil && it.Deleted.IsZero():
 			return it.Entry(), nil
-		}
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		case errors.As(err, &damaged):
+			return listed(ctx, v, name, err)
+		case err != nil && !errors.Is(err, ErrNotFound):
 			return Entry{}, err
 		}
 	}
@@ -37,6 +41,16 @@ func FindEntry(ctx context.Context, v Vault, name string) (Entry, error) {
 		return Entry{}, &AmbiguousError{Name: name, Entries: found}
 	}
 	return found[0], nil
+}
+
+// listed returns the entry with this id, or err if no list has it.
+func listed(ctx context.Context, v Vault, id string, err error) (Entry, error) {
+	for e := range v.Entries(ctx) {
+		if e.ID == id {
+			return e, nil
+		}
+	}
+	return Entry{}, err
 }
 
 // IsID reports whether s is written like the id of an item or a vault: a UUID
@@ -90,10 +104,14 @@ func Apply(ctx context.Context, v Vault, r Retry, plan func(context.Context) (Ch
 		}
 		rev, items, err := v.Commit(ctx, c)
 		var conflict *ConflictError
-		if err == nil || !errors.As(err, &conflict) || attempt >= r.Attempts || !r.Now().Before(end) {
+		if err == nil || !errors.As(err, &conflict) || attempt >= r.Attempts {
 			return rev, items, err
 		}
-		if err := r.Wait(ctx, wait); err != nil {
+		left := end.Sub(r.Now())
+		if left <= 0 {
+			return rev, items, err
+		}
+		if err := r.Wait(ctx, min(wait, left)); err != nil {
 			return 0, nil, err
 		}
 		wait = min(2*wait, longestWait)

@@ -1,9 +1,12 @@
 package vault
 
 import (
+	"bytes"
 	"encoding/base64"
+	"errors"
 	"fmt"
-	"strings"
+	"io"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -11,88 +14,108 @@ import (
 	"github.com/keyhold/keyhold/internal/secret"
 )
 
-// UnmarshalItem reads the plaintext of an item. What is not JSON, or has a
-// member twice, is ErrDamaged. A member of an unexpected shape is kept in
-// Extra, untouched, like one that is unknown.
+// UnmarshalItem reads the plaintext of an item. What is not JSON, has a member
+// twice or is too long is ErrDamaged. A member of an unexpected shape is kept
+// in Extra, untouched, like one that is unknown. The item does not share the
+// memory of plain.
 func UnmarshalItem(plain secret.Bytes) (Item, error) {
-	members, order, err := object(plain.Reveal())
+	if plain.Len() > MaxPlaintext {
+		return Item{}, fmt.Errorf("item data: %w: it has %d bytes, the limit is %d", ErrDamaged, plain.Len(), MaxPlaintext)
+	}
+	m, err := object(plain.Reveal())
 	if err != nil {
 		return Item{}, fmt.Errorf("item data: %w", err)
 	}
-	it := Item{Extra: members}
-	stored := "login"
-	if s, ok := str(members["type"]); ok {
-		stored = s
-		delete(members, "type")
+	stored, ok := take(m, memberType, str)
+	if !ok {
+		stored = DefaultType
 	}
 	t := typeStored(stored)
-	it.Type = t.Name
-	binary := make(map[string]bool)
-	if list, ok := strs(members["binaryFields"]); ok {
-		for _, n := range list {
-			binary[n] = true
-		}
-	}
-	for _, name := range order {
-		for _, ft := range t.Fields {
-			if ft.JSON != name {
-				continue
-			}
-			if f, ok := typed(ft, members[name], binary[name]); ok {
-				it.Fields = append(it.Fields, f)
-				delete(members, name)
-				delete(binary, name)
-			}
-		}
-	}
-	if len(binary) == 0 { // else it stays, for the members that it speaks of
-		delete(members, "binaryFields")
-	}
-	if fields, ok := customFields(members["customFields"]); ok {
-		it.Fields = append(it.Fields, fields...)
-		delete(members, "customFields")
-	}
-	if tags, ok := strs(members["tags"]); ok {
-		it.Tags = tags
-		delete(members, "tags")
-	}
-	for name, at := range map[string]*time.Time{"createdAt": &it.Created, "updatedAt": &it.Updated} {
-		if v, ok := timestamp(members[name]); ok {
-			*at = v
-			delete(members, name)
-		}
-	}
-	if h, ok := history(members["history"], t); ok {
-		it.History = h
-		delete(members, "history")
-	}
-	if len(it.Extra) == 0 {
-		it.Extra = nil
-	}
-	it.sortFields()
+	it := Item{Type: t.Name, Fields: typeFields(m, t)}
+	fields, _ := take(m, memberCustom, customFields)
+	it.Fields = append(it.Fields, fields...)
+	it.Tags, _ = take(m, memberTags, tags)
+	it.Created, _ = take(m, memberCreated, timestamp)
+	it.Updated, _ = take(m, memberUpdated, timestamp)
+	it.History, _ = take(m, memberHistory, func(v jsontext.Value) ([]Past, bool) { return history(v, t) })
+	it.Extra = rest(m)
 	return it, nil
 }
 
-func typed(ft FieldType, v jsontext.Value, binary bool) (Field, bool) {
-	s, ok := str(v)
+// take reads a member and, if it is as expected, takes it out of m.
+func take[T any](m map[string]jsontext.Value, name string, read func(jsontext.Value) (T, bool)) (T, bool) {
+	v, ok := read(m[name])
 	if !ok {
-		return Field{}, false
+		var zero T
+		return zero, false
 	}
-	b, ok := value(s, binary)
-	if !ok {
-		return Field{}, false
+	delete(m, name)
+	return v, true
+}
+
+// rest returns what is left of m, without white space in it; nil if it is nothing.
+func rest(m map[string]jsontext.Value) map[string]jsontext.Value {
+	if len(m) == 0 {
+		return nil
 	}
-	kind := Plain
-	if ft.Secret {
-		kind = Secret
+	for name, v := range m {
+		m[name] = compact(v)
 	}
-	return Field{Name: ft.Name, Kind: kind, Value: b}, true
+	return m
+}
+
+// compact returns a copy of v, which is valid, without white space.
+func compact(v jsontext.Value) jsontext.Value {
+	v = v.Clone()
+	_ = v.Compact()
+	return v
+}
+
+// typeFields takes the fields of the type out of m, and their names out of
+// binaryFields. The names of other members stay there.
+func typeFields(m map[string]jsontext.Value, t Type) []Field {
+	list, isList := array(m[memberBinary])
+	named := func(json string) func(jsontext.Value) bool {
+		return func(v jsontext.Value) bool {
+			s, ok := str(v)
+			return ok && s == json
+		}
+	}
+	var fields []Field
+	for _, ft := range t.Fields {
+		binary := slices.ContainsFunc(list, named(ft.JSON))
+		read := func(v jsontext.Value) (secret.Bytes, bool) { return value(v, binary) }
+		if b, ok := take(m, ft.JSON, read); ok {
+			fields = append(fields, Field{Name: ft.Name, Kind: ft.kind(), Value: b})
+			list = slices.DeleteFunc(list, named(ft.JSON))
+		}
+	}
+	if isList {
+		delete(m, memberBinary)
+	}
+	if len(list) > 0 {
+		m[memberBinary] = joined(list)
+	}
+	return fields
+}
+
+// joined is the JSON array of list.
+func joined(list []jsontext.Value) jsontext.Value {
+	v := jsontext.Value("[")
+	for i, e := range list {
+		if i > 0 {
+			v = append(v, ',')
+		}
+		v = append(v, e...)
+	}
+	return append(v, ']')
 }
 
 // value returns the bytes of a string that may be base64.
-func value(s string, binary bool) (secret.Bytes, bool) {
-	if !binary {
-		return secret.Of([]byte(s)), true
+func value(v jsontext.Value, binary bool) (secret.Bytes, bool) {
+	s, ok := str(v)
+	if !ok || !binary {
+		return secret.Of([]byte(s)), ok
 	}
 	b, err := base64.StdEncoding.Strict().DecodeString(s)
 	return secret.Of(b), err == nil
@@ -109,7 +132,7 @@ func customFields(v jsontext.Value) ([]Field, bool) {
 	for _, e := range elems {
 		f, ok := customField(e)
 		if !ok {
-			f = Field{Kind: Opaque, Value: secret.Of(e)}
+			f = Field{Kind: Opaque, Value: secret.Of(compact(e))}
 		}
 		fields = append(fields, f)
 	}
@@ -117,128 +140,153 @@ func customFields(v jsontext.Value) ([]Field, bool) {
 }
 
 func customField(v jsontext.Value) (Field, bool) {
-	m, _, err := object(v)
+	m, err := object(v)
 	if err != nil {
 		return Field{}, false
 	}
-	name, ok1 := str(m["name"])
-	text, ok2 := str(m["value"])
-	kind, ok3 := str(m["type"])
-	if !ok1 || !ok2 || !ok3 || name == "" || !Kind(kind).Custom() {
+	name, _ := take(m, "name", str)
+	kind, _ := take(m, "type", str)
+	b, ok := encoded(m)
+	if !ok || name == "" || !Kind(kind).Custom() {
 		return Field{}, false
 	}
-	b, ok := value(text, isBase64(m))
+	return Field{Name: name, Kind: Kind(kind), Value: b, Extra: rest(m)}, true
+}
+
+// encoded takes the members value and encoding out of m.
+func encoded(m map[string]jsontext.Value) (secret.Bytes, bool) {
+	_, given := m["encoding"]
+	encoding, _ := take(m, "encoding", str)
+	if given && encoding != "base64" {
+		return secret.Bytes{}, false
+	}
+	return take(m, "value", func(v jsontext.Value) (secret.Bytes, bool) { return value(v, given) })
+}
+
+// tags reads the list of tags. One that no user can give makes the member one
+// of an unexpected shape: the history could not tell it from two.
+func tags(v jsontext.Value) ([]string, bool) {
+	elems, ok := array(v)
 	if !ok {
-		return Field{}, false
+		return nil, false
 	}
-	for _, known := range []string{"name", "value", "type"} {
-		delete(m, known)
+	var list []string
+	for _, e := range elems {
+		s, ok := str(e)
+		if !ok || !validTag(s) {
+			return nil, false
+		}
+		list = append(list, s)
 	}
-	if len(m) == 0 {
-		m = nil
-	}
-	return Field{Name: name, Kind: Kind(kind), Value: b, Extra: m}, true
+	return list, true
 }
 
-// isBase64 takes the member "encoding" out of m and reports whether it says base64.
-func isBase64(m map[string]jsontext.Value) bool {
-	if s, ok := str(m["encoding"]); !ok || s != "base64" {
-		return false
-	}
-	delete(m, "encoding")
-	return true
-}
-
-// history reads the history; one with a strange entry is not read at all, and
-// so kept as it is.
+// history reads the history. An entry that is not as expected is kept whole,
+// as Opaque, in the revision where it stands.
 func history(v jsontext.Value, t Type) ([]Past, bool) {
 	elems, ok := array(v)
 	if !ok {
 		return nil, false
 	}
-	h := make([]Past, 0, len(elems))
+	var h []Past
 	for _, e := range elems {
 		p, ok := pastEntry(e, t)
 		if !ok {
-			return nil, false
+			p = Past{Kind: Opaque, Value: secret.Of(compact(e)), At: p.At}
+			if p.At.IsZero() && len(h) > 0 {
+				p.At = h[len(h)-1].At
+			}
 		}
 		h = append(h, p)
 	}
 	return h, true
 }
 
+// pastEntry reads one entry of a history. If it is not as expected, the result
+// has at most its time.
 func pastEntry(v jsontext.Value, t Type) (Past, bool) {
-	m, _, err := object(v)
+	m, err := object(v)
 	if err != nil {
 		return Past{}, false
 	}
-	at, ok1 := timestamp(m["at"])
-	field, ok2 := str(m["field"])
-	if !ok1 || !ok2 {
+	at, ok := take(m, "at", timestamp)
+	if !ok {
 		return Past{}, false
 	}
-	p := Past{At: at, Field: field}
-	if kind, ok := str(m["type"]); ok {
-		p.Kind = Kind(kind)
-		if !p.Kind.Custom() && p.Kind != ItemName && p.Kind != ItemTags {
-			return Past{}, false
-		}
-	} else if ft, ok := t.Field(field); ok && ft.Secret {
-		p.Kind = Secret
+	strange := Past{At: at}
+	p := Past{At: at}
+	if p.Field, ok = take(m, "field", str); !ok {
+		return strange, false
 	}
-	binary := isBase64(m)
-	if string(m["value"]) == "null" {
+	if p.Kind, ok = pastKind(m, t, p.Field); !ok {
+		return strange, false
+	}
+	_, coded := m["encoding"]
+	if m["value"].Kind() == jsontext.KindNull && !coded && p.Kind != ItemName && p.Kind != Opaque {
 		p.Absent = true
-	} else if text, ok := str(m["value"]); !ok {
-		return Past{}, false
-	} else if p.Value, ok = value(text, binary); !ok {
-		return Past{}, false
+		delete(m, "value")
+	} else if p.Value, ok = encoded(m); !ok {
+		return strange, false
 	}
-	for _, known := range []string{"at", "field", "type", "value"} {
-		delete(m, known)
-	}
-	return p, len(m) == 0
+	p.Extra = rest(m)
+	return p, true
 }
 
-// object splits a JSON object into its members, as they are, and their order.
-func object(v jsontext.Value) (map[string]jsontext.Value, []string, error) {
+// pastKind takes the member type out of m: what an entry about field speaks of.
+func pastKind(m map[string]jsontext.Value, t Type, field string) (Kind, bool) {
+	if _, given := m["type"]; !given {
+		ft, ok := t.exactly(field)
+		return ft.kind(), ok
+	}
+	s, _ := take(m, "type", str)
+	switch kind := Kind(s); {
+	case kind == ItemName || kind == ItemTags:
+		return kind, field == ""
+	default:
+		return kind, field != "" && (kind.Custom() || kind == Opaque)
+	}
+}
+
+// errNotJSON stands for every error of the decoder, which quote what they found.
+var errNotJSON = fmt.Errorf("%w: it is not valid JSON", ErrDamaged)
+
+// object splits a JSON object into its members, as they are.
+func object(v jsontext.Value) (map[string]jsontext.Value, error) {
 	if v.Kind() != jsontext.KindBeginObject {
-		return nil, nil, fmt.Errorf("%w: it is not a JSON object", ErrDamaged)
+		return nil, fmt.Errorf("%w: it is not a JSON object", ErrDamaged)
 	}
-	d := jsontext.NewDecoder(strings.NewReader(string(v)))
+	d := jsontext.NewDecoder(bytes.NewBuffer(v))
 	if _, err := d.ReadToken(); err != nil {
-		return nil, nil, ErrDamaged
+		return nil, errNotJSON
 	}
-	members := make(map[string]jsontext.Value)
-	var order []string
+	m := make(map[string]jsontext.Value)
 	for d.PeekKind() != jsontext.KindEndObject {
 		name, err := d.ReadToken()
 		if err != nil {
-			return nil, nil, fmt.Errorf("%w: it is not valid JSON", ErrDamaged)
+			return nil, errNotJSON
 		}
 		key := name.String()
 		val, err := d.ReadValue()
 		if err != nil {
-			return nil, nil, fmt.Errorf("%w: it is not valid JSON", ErrDamaged)
+			return nil, errNotJSON
 		}
-		members[key] = val.Clone()
-		order = append(order, key)
+		m[key] = val.Clone()
 	}
 	if _, err := d.ReadToken(); err != nil {
-		return nil, nil, fmt.Errorf("%w: it is not valid JSON", ErrDamaged)
+		return nil, errNotJSON
 	}
-	if d.PeekKind() != jsontext.KindInvalid {
-		return nil, nil, fmt.Errorf("%w: something follows the JSON object", ErrDamaged)
+	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: something follows the JSON object", ErrDamaged)
 	}
-	return members, order, nil
+	return m, nil
 }
 
-// array splits a JSON array into its elements.
+// array splits a JSON array, part of what object has read, into its elements.
 func array(v jsontext.Value) ([]jsontext.Value, bool) {
 	if v.Kind() != jsontext.KindBeginArray {
 		return nil, false
 	}
-	d := jsontext.NewDecoder(strings.NewReader(string(v)))
+	d := jsontext.NewDecoder(bytes.NewBuffer(v))
 	if _, err := d.ReadToken(); err != nil {
 		return nil, false
 	}
@@ -261,19 +309,12 @@ func str(v jsontext.Value) (string, bool) {
 	return string(b), err == nil
 }
 
-func strs(v jsontext.Value) ([]string, bool) {
-	elems, ok := array(v)
-	if !ok {
-		return nil, false
-	}
-	list := make([]string, len(elems))
-	for i, e := range elems {
-		if list[i], ok = str(e); !ok {
-			return nil, false
-		}
-	}
-	return list, true
-}
+// The years of a time that is read: the zero time means that there is none,
+// and a later change must still have a year of four digits.
+const (
+	firstYear = 1
+	lastYear  = 9998
+)
 
 func timestamp(v jsontext.Value) (time.Time, bool) {
 	s, ok := str(v)
@@ -281,5 +322,9 @@ func timestamp(v jsontext.Value) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	t, err := time.Parse(time.RFC3339Nano, s)
-	return t.UTC(), err == nil
+	t = t.UTC().Truncate(time.Millisecond)
+	if err != nil || t.IsZero() || t.Year() < firstYear || t.Year() > lastYear {
+		return time.Time{}, false
+	}
+	return t, true
 }

@@ -1,85 +1,98 @@
 package vault
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/keyhold/keyhold/internal/secret"
 )
 
 // An Edit is what a user wants changed in an item.
 type Edit struct {
-	Name   string // the new name, or empty
+	Name string // the new name, or empty
+	// Set holds fields of the type, in any spelling, and custom ones. A Plain
+	// or Secret one that the type does not have becomes Text or Hidden.
 	Set    []Field
-	Remove []string
+	Remove []string // as Item.Field finds them; what is also in Set is set
 	Tag    []string
 	Untag  []string
 }
 
-// A Past is a value that an item had before a change. The entries of one
-// change have the same time and make one revision.
-type Past struct {
-	At     time.Time
-	Field  string // empty for ItemName and ItemTags
-	Kind   Kind
-	Value  secret.Bytes // tags: joined by newlines
-	Absent bool         // the field was not there; Value is empty
-}
-
-// The limits of a history: how many revisions, and how many bytes of values
-// beyond the newest one.
-const (
-	maxRevisions    = 20
-	maxHistoryBytes = 64 << 10
-)
-
-// Apply returns it with e done at the time at; it itself stays as it was. What
-// e replaces goes to the history, unless the item is new. An edit that changes
-// nothing returns an equal item.
+// Apply returns it with e done at the time at; it itself stays as it was, and
+// the two share the values of fields. What e replaces goes to the history,
+// unless the item is new. An edit that changes nothing returns an equal item,
+// with the same Updated.
+//
+// A name that an item gets here is in NFC from then on.
 func (e Edit) Apply(it Item, at time.Time) (Item, error) {
-	out := it
-	out.Fields = slices.Clone(it.Fields)
-	out.Tags = slices.Clone(it.Tags)
-	var past []Past
-	if e.Name != "" && e.Name != it.Name {
-		if err := CheckName(e.Name); err != nil {
-			return Item{}, err
-		}
-		past = append(past, Past{Kind: ItemName, Value: secret.Of([]byte(it.Name))})
-		out.Name = e.Name
-	}
-	for _, f := range e.Set {
-		if err := checkField(f); err != nil {
-			return Item{}, err
-		}
-		past = append(past, out.set(f)...)
-	}
-	for _, name := range e.Remove {
-		past = append(past, out.remove(name)...)
-	}
-	tagged, err := out.retag(e.Tag, e.Untag)
-	if err != nil {
+	out := it.clone()
+	if err := e.apply(&out); err != nil {
 		return Item{}, err
 	}
-	past = append(past, tagged...)
-	if len(past) == 0 && it.ID != "" {
+	isNew := it.ID == ""
+	past := changes(it, out)
+	if len(past) == 0 && !isNew {
+		return it.clone(), nil
+	}
+	out.Updated = it.after(at)
+	out.displace("updatedAt")
+	if isNew {
+		out.Created = out.Updated
 		return out, nil
 	}
-	at = it.after(at)
-	out.Updated = at
-	if it.ID == "" {
-		out.Created = at
-		return out, nil
-	}
+	out.displace("history")
+	past = append(past, displaced(it, out)...)
 	for i := range past {
-		past[i].At = at
+		past[i].At = out.Updated
 	}
-	out.History = trim(append(slices.Clone(it.History), past...))
+	out.History = trim(append(out.History, past...))
 	return out, nil
+}
+
+func (e Edit) apply(it *Item) error {
+	if it.ID == "" || e.Name != "" && e.Name != it.Name {
+		it.Name = norm.NFC.String(cmp.Or(e.Name, it.Name))
+		if err := CheckName(it.Name); err != nil {
+			return err
+		}
+	}
+	var remove []fieldKey // found before anything is set
+	for _, name := range e.Remove {
+		if i := it.index(name); i >= 0 {
+			remove = append(remove, keyOf(it.Fields[i]))
+		} else if ft, ok := TypeOf(*it).Field(name); ok {
+			it.displace(ft.JSON)
+		}
+	}
+	set := make(map[fieldKey]bool)
+	for _, f := range e.Set {
+		key, err := it.set(f)
+		if err != nil {
+			return err
+		}
+		set[key] = true
+	}
+	it.Fields = slices.DeleteFunc(it.Fields, func(f Field) bool {
+		key := keyOf(f)
+		return f.Kind != Opaque && !set[key] && slices.Contains(remove, key)
+	})
+	return it.retag(e.Tag, e.Untag)
+}
+
+// clone returns a copy of it that shares only what is never changed in place.
+func (it Item) clone() Item {
+	it.Fields = slices.Clone(it.Fields)
+	it.Tags = slices.Clone(it.Tags)
+	it.History = slices.Clone(it.History)
+	it.Extra = maps.Clone(it.Extra)
+	return it
 }
 
 // after returns the time of a change to it: at, but later than every change before.
@@ -94,64 +107,83 @@ func (it Item) after(at time.Time) time.Time {
 	return at
 }
 
-// set puts f in place of the field of its name and kind of naming.
-func (it *Item) set(f Field) []Past {
-	for i, old := range it.Fields {
-		if old.Name != f.Name || old.Kind == Opaque || old.Kind.Custom() != f.Kind.Custom() {
-			continue
-		}
-		if old.Kind == f.Kind && bytes.Equal(old.Value.Reveal(), f.Value.Reveal()) {
-			return nil
-		}
-		f.Extra = old.Extra
-		it.Fields[i] = f
-		return []Past{{Field: old.Name, Kind: old.Kind, Value: old.Value}}
+// set puts f in place of the field of its name, or behind those of its sort.
+func (it *Item) set(f Field) (fieldKey, error) {
+	f, member, err := it.fit(f)
+	if err != nil {
+		return fieldKey{}, err
 	}
-	it.Fields = append(it.Fields, f)
-	it.sortFields()
-	return []Past{{Field: f.Name, Kind: f.Kind, Absent: true}}
+	key := keyOf(f)
+	if i := it.indexOf(key); i >= 0 {
+		f.Extra = it.Fields[i].Extra
+		it.Fields[i] = f
+	} else {
+		if err := checkField(f); err != nil {
+			return fieldKey{}, err
+		}
+		it.displace(member)
+		it.Fields = append(it.Fields, f)
+		it.sortFields()
+	}
+	if _, ok := array(it.Extra[memberBinary]); !ok && !key.custom && !utf8.Valid(f.Value.Reveal()) {
+		it.displace(memberBinary)
+	}
+	return key, nil
 }
 
-// remove takes the field away that a user calls name.
-func (it *Item) remove(name string) []Past {
-	f, ok := it.Field(name)
-	if !ok {
-		return nil
+// fit returns f as an item of this type has it, and the member that it is in.
+func (it *Item) fit(f Field) (Field, string, error) {
+	if f.Kind == Plain || f.Kind == Secret {
+		if ft, ok := TypeOf(*it).Field(f.Name); ok {
+			return Field{Name: ft.Name, Kind: ft.kind(), Value: f.Value}, ft.JSON, nil
+		}
+		f.Kind = f.Kind.asCustom()
 	}
-	it.Fields = slices.DeleteFunc(it.Fields, func(g Field) bool { return g.Name == f.Name && g.Kind == f.Kind })
-	return []Past{{Field: f.Name, Kind: f.Kind, Value: f.Value}}
+	if !f.Kind.Custom() {
+		return Field{}, "", fmt.Errorf("%w kind %q of the field %q", ErrInvalid, f.Kind, f.Name)
+	}
+	return f, memberCustom, nil
 }
+
+// displace takes a member of an unexpected shape out of the way of one that is
+// written from now on.
+func (it *Item) displace(member string) { delete(it.Extra, member) }
 
 // sortFields puts the fields of the type first, in its order.
 func (it *Item) sortFields() {
-	order := make(map[string]int)
-	for i, ft := range TypeOf(*it).Fields {
-		order[ft.Name] = i
+	order := make(map[fieldKey]int)
+	list := TypeOf(*it).Fields
+	for i, ft := range list {
+		order[fieldKey{name: ft.Name}] = i
 	}
 	rank := func(f Field) int {
-		if f.Kind.Custom() || f.Kind == Opaque {
-			return len(order)
+		if i, ok := order[keyOf(f)]; ok {
+			return i
 		}
-		return order[f.Name]
+		return len(list)
 	}
 	slices.SortStableFunc(it.Fields, func(a, b Field) int { return rank(a) - rank(b) })
 }
 
-func (it *Item) retag(add, drop []string) ([]Past, error) {
+func (it *Item) retag(add, drop []string) error {
 	old := slices.Clone(it.Tags)
 	for _, t := range add {
-		if t == "" || strings.ContainsAny(t, "\n\r\x00") || !utf8.ValidString(t) {
-			return nil, fmt.Errorf("%w tag %q", ErrInvalid, t)
+		if !validTag(t) {
+			return fmt.Errorf("%w tag %q", ErrInvalid, t)
 		}
 		if !slices.Contains(it.Tags, t) {
 			it.Tags = append(it.Tags, t)
 		}
 	}
 	it.Tags = slices.DeleteFunc(it.Tags, func(t string) bool { return slices.Contains(drop, t) })
-	if slices.Equal(old, it.Tags) {
-		return nil, nil
+	if !slices.Equal(old, it.Tags) {
+		it.displace(memberTags)
 	}
-	return []Past{{Kind: ItemTags, Value: secret.Of([]byte(strings.Join(old, "\n"))), Absent: len(old) == 0}}, nil
+	return nil
+}
+
+func validTag(t string) bool {
+	return t != "" && !strings.ContainsAny(t, "\n\r\x00") && utf8.ValidString(t)
 }
 
 func checkField(f Field) error {
@@ -161,38 +193,55 @@ func checkField(f Field) error {
 	return nil
 }
 
-// Revisions groups the history by change, oldest first.
-func (it Item) Revisions() [][]Past {
-	var revs [][]Past
-	for i, p := range it.History {
-		if i > 0 && p.At.Equal(it.History[i-1].At) {
-			revs[len(revs)-1] = append(revs[len(revs)-1], p)
-		} else {
-			revs = append(revs, []Past{p})
-		}
+// changes returns what was in was and is not in now any more, and which fields
+// now has that were not there.
+func changes(was, now Item) []Past {
+	var past []Past
+	if was.Name != now.Name {
+		past = append(past, Past{Kind: ItemName, Value: secret.Of([]byte(was.Name))})
 	}
-	return revs
+	past = append(past, changedFields(was, now)...)
+	if !slices.Equal(was.Tags, now.Tags) {
+		old := []byte(strings.Join(was.Tags, "\n"))
+		past = append(past, Past{Kind: ItemTags, Value: secret.Of(old), Absent: len(was.Tags) == 0})
+	}
+	return append(past, displaced(was, now)...)
 }
 
-// trim drops the oldest revisions beyond the limits.
-func trim(h []Past) []Past {
-	revs := Item{History: h}.Revisions()
-	kept, size := 0, 0
-	for i := len(revs) - 1; i >= 0 && kept < maxRevisions; i-- {
-		n := 0
-		for _, p := range revs[i] {
-			n += len(p.Field) + p.Value.Len()
-		}
-		if kept > 0 { // the newest is kept whatever its size
-			if size += n; size > maxHistoryBytes {
-				break
+func changedFields(was, now Item) []Past {
+	var past []Past
+	// Other programs may give several custom fields one name: the first of a
+	// name is compared with the first, and so on.
+	left := make(map[fieldKey][]Field)
+	for _, f := range now.Fields {
+		left[keyOf(f)] = append(left[keyOf(f)], f)
+	}
+	for _, f := range was.Fields {
+		key := keyOf(f)
+		if rest := left[key]; len(rest) > 0 {
+			left[key] = rest[1:]
+			if rest[0].Kind == f.Kind && rest[0].Value.Equal(f.Value) {
+				continue
 			}
 		}
-		kept++
+		past = append(past, Past{Field: f.Name, Kind: f.Kind, Value: f.Value})
 	}
-	drop := 0
-	for _, r := range revs[:len(revs)-kept] {
-		drop += len(r)
+	for _, f := range now.Fields {
+		if key := keyOf(f); len(left[key]) > 0 {
+			left[key] = left[key][1:]
+			past = append(past, Past{Field: f.Name, Kind: f.Kind, Absent: true})
+		}
 	}
-	return h[drop:]
+	return past
+}
+
+// displaced returns the members of an unexpected shape that now lacks.
+func displaced(was, now Item) []Past {
+	var past []Past
+	for _, member := range slices.Sorted(maps.Keys(was.Extra)) {
+		if _, ok := now.Extra[member]; !ok {
+			past = append(past, Past{Field: member, Kind: Opaque, Value: secret.Of(was.Extra[member].Clone())})
+		}
+	}
+	return past
 }

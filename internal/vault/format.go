@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -19,14 +20,26 @@ const timeLayout = "2006-01-02T15:04:05.000Z07:00"
 // MaxPlaintext is how many bytes the plaintext of an item may have.
 const MaxPlaintext = 4 << 20
 
+// The members that are no fields.
+const (
+	memberType    = "type"
+	memberBinary  = "binaryFields"
+	memberCustom  = "customFields"
+	memberTags    = "tags"
+	memberCreated = "createdAt"
+	memberUpdated = "updatedAt"
+	memberHistory = "history"
+)
+
 // MarshalItem returns the plaintext of it, as FORMAT.md says. ID, Name,
 // Deleted and Revision are not in it: they stand outside the sealed data.
+// What cannot be written is ErrInvalid.
 func MarshalItem(it Item) (secret.Bytes, error) {
 	var buf bytes.Buffer
-	e := &encoder{Encoder: jsontext.NewEncoder(&buf)}
+	e := &encoder{Encoder: jsontext.NewEncoder(&buf, jsontext.PreserveRawStrings(true)), written: make(map[string]bool)}
 	e.item(it)
-	if e.err != nil {
-		return secret.Bytes{}, fmt.Errorf("encode item: %w", e.err)
+	if e.err != nil { // the error itself quotes what it found
+		return secret.Bytes{}, fmt.Errorf("%w item: it has a name, a tag, a time or a member that cannot be written", ErrInvalid)
 	}
 	out := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 	if len(out) > MaxPlaintext {
@@ -38,7 +51,8 @@ func MarshalItem(it Item) (secret.Bytes, error) {
 // An encoder writes JSON and keeps its first error.
 type encoder struct {
 	*jsontext.Encoder
-	err error
+	written map[string]bool // members of the item
+	err     error
 }
 
 func (e *encoder) token(t jsontext.Token) {
@@ -60,6 +74,14 @@ func (e *encoder) member(name, value string) {
 	e.token(jsontext.String(value))
 }
 
+func (e *encoder) time(name string, t time.Time) {
+	t = t.UTC()
+	if e.err == nil && (t.IsZero() || t.Year() < firstYear || t.Year() > lastYear+1) {
+		e.err = ErrInvalid
+	}
+	e.member(name, t.Format(timeLayout))
+}
+
 // text writes b as a string, base64 if it is not UTF-8, and says which.
 func (e *encoder) text(name string, b []byte) (binary bool) {
 	if utf8.Valid(b) {
@@ -70,129 +92,139 @@ func (e *encoder) text(name string, b []byte) (binary bool) {
 	return true
 }
 
+// encoded writes b as the member value, and encoding if it needs one.
+func (e *encoder) encoded(b []byte) {
+	if e.text("value", b) {
+		e.member("encoding", "base64")
+	}
+}
+
 func (e *encoder) item(it Item) {
 	t := TypeOf(it)
-	written := map[string]bool{"type": true}
 	e.token(jsontext.BeginObject)
-	e.member("type", t.JSON)
-	var binaries, custom = []string(nil), []Field(nil)
+	if _, strange := it.Extra[memberType]; !strange {
+		e.written[memberType] = true
+		e.member(memberType, t.JSON)
+	}
+	custom := e.fields(it, t)
+	if len(custom) > 0 {
+		e.list(memberCustom)
+		for _, f := range custom {
+			e.custom(f)
+		}
+		e.token(jsontext.EndArray)
+	}
+	if len(it.Tags) > 0 {
+		e.list(memberTags)
+		for _, tag := range it.Tags {
+			e.token(jsontext.String(tag))
+		}
+		e.token(jsontext.EndArray)
+	}
+	if !it.Created.IsZero() {
+		e.written[memberCreated] = true
+		e.time(memberCreated, it.Created)
+	}
+	if !it.Updated.IsZero() {
+		e.written[memberUpdated] = true
+		e.time(memberUpdated, it.Updated)
+	}
+	if len(it.History) > 0 {
+		e.list(memberHistory)
+		for _, p := range it.History {
+			e.past(p, t)
+		}
+		e.token(jsontext.EndArray)
+	}
+	e.extra(it.Extra, e.written)
+	e.token(jsontext.EndObject)
+}
+
+// list begins a member that is an array.
+func (e *encoder) list(name string) {
+	e.written[name] = true
+	e.name(name)
+	e.token(jsontext.BeginArray)
+}
+
+// fields writes the fields of the type and returns the others. The names in
+// binaryFields of members that it did not write stay there.
+func (e *encoder) fields(it Item, t Type) (custom []Field) {
+	var binary []jsontext.Value
 	for _, f := range it.Fields {
 		ft, ok := t.Field(f.Name)
 		if f.Kind.Custom() || f.Kind == Opaque || !ok {
 			custom = append(custom, f)
 			continue
 		}
-		written[ft.JSON] = true
+		e.written[ft.JSON] = true
 		if e.text(ft.JSON, f.Value.Reveal()) {
-			binaries = append(binaries, ft.JSON)
+			binary = append(binary, jsontext.Value(`"`+ft.JSON+`"`))
 		}
 	}
-	if len(binaries) > 0 {
-		kept, _ := strs(it.Extra["binaryFields"])
-		for _, n := range kept {
-			if !written[n] {
-				binaries = append(binaries, n)
-			}
+	kept, isList := array(it.Extra[memberBinary])
+	for _, v := range kept {
+		if s, ok := str(v); !ok || !e.written[s] {
+			binary = append(binary, v)
 		}
-		e.strings("binaryFields", binaries, written)
 	}
-	if len(custom) > 0 {
-		written["customFields"] = true
-		e.custom(custom)
+	if len(binary) > 0 {
+		e.name(memberBinary)
+		e.raw(joined(binary))
 	}
-	if len(it.Tags) > 0 {
-		e.strings("tags", it.Tags, written)
-	}
-	e.time("createdAt", it.Created, written)
-	e.time("updatedAt", it.Updated, written)
-	if len(it.History) > 0 {
-		written["history"] = true
-		e.history(it.History)
-	}
-	e.extra(it.Extra, written)
-	e.token(jsontext.EndObject)
+	e.written[memberBinary] = isList || len(binary) > 0
+	return custom
 }
 
 // extra writes the members in m that were not written yet, by name.
 func (e *encoder) extra(m map[string]jsontext.Value, written map[string]bool) {
-	names := make([]string, 0, len(m))
-	for n := range m {
+	for _, n := range slices.Sorted(maps.Keys(m)) {
 		if !written[n] {
-			names = append(names, n)
+			e.name(n)
+			e.raw(m[n])
 		}
-	}
-	slices.Sort(names)
-	for _, n := range names {
-		e.name(n)
-		e.raw(m[n])
 	}
 }
 
-func (e *encoder) time(name string, t time.Time, written map[string]bool) {
-	if t.IsZero() {
+var customMembers = map[string]bool{"name": true, "value": true, "type": true, "encoding": true}
+
+func (e *encoder) custom(f Field) {
+	if f.Kind == Opaque {
+		e.raw(f.Value.Reveal())
 		return
 	}
-	written[name] = true
-	e.member(name, t.UTC().Format(timeLayout))
-}
-
-func (e *encoder) strings(name string, list []string, written map[string]bool) {
-	written[name] = true
-	e.name(name)
-	e.token(jsontext.BeginArray)
-	for _, s := range list {
-		e.token(jsontext.String(s))
+	kind := f.Kind.asCustom()
+	if e.err == nil && (f.Name == "" || !kind.Custom()) {
+		e.err = ErrInvalid
 	}
-	e.token(jsontext.EndArray)
+	e.token(jsontext.BeginObject)
+	e.member("name", f.Name)
+	e.member("type", string(kind))
+	e.encoded(f.Value.Reveal())
+	e.extra(f.Extra, customMembers)
+	e.token(jsontext.EndObject)
 }
 
-func (e *encoder) custom(fields []Field) {
-	e.name("customFields")
-	e.token(jsontext.BeginArray)
-	for _, f := range fields {
-		if f.Kind == Opaque {
-			e.raw(f.Value.Reveal())
-			continue
-		}
-		kind := f.Kind
-		switch kind {
-		case Plain:
-			kind = Text
-		case Secret:
-			kind = Hidden
-		}
-		e.token(jsontext.BeginObject)
-		e.member("name", f.Name)
-		binary := e.text("value", f.Value.Reveal())
+var pastMembers = map[string]bool{"at": true, "field": true, "value": true, "type": true, "encoding": true}
+
+func (e *encoder) past(p Past, t Type) {
+	if p.Kind == Opaque && p.Field == "" {
+		e.raw(p.Value.Reveal())
+		return
+	}
+	e.token(jsontext.BeginObject)
+	e.time("at", p.At)
+	e.member("field", p.Field)
+	_, ofType := t.exactly(p.Field)
+	if kind := p.Kind.asCustom(); kind == p.Kind || !ofType { // else the field's name says it
 		e.member("type", string(kind))
-		written := map[string]bool{"name": true, "value": true, "type": true}
-		if binary {
-			e.member("encoding", "base64")
-			written["encoding"] = true
-		}
-		e.extra(f.Extra, written)
-		e.token(jsontext.EndObject)
 	}
-	e.token(jsontext.EndArray)
-}
-
-func (e *encoder) history(h []Past) {
-	e.name("history")
-	e.token(jsontext.BeginArray)
-	for _, p := range h {
-		e.token(jsontext.BeginObject)
-		e.member("at", p.At.UTC().Format(timeLayout))
-		e.member("field", p.Field)
-		if p.Kind != Plain && p.Kind != Secret {
-			e.member("type", string(p.Kind))
-		}
-		if p.Absent {
-			e.name("value")
-			e.token(jsontext.Null)
-		} else if e.text("value", p.Value.Reveal()) {
-			e.member("encoding", "base64")
-		}
-		e.token(jsontext.EndObject)
+	if p.Absent {
+		e.name("value")
+		e.token(jsontext.Null)
+	} else {
+		e.encoded(p.Value.Reveal())
 	}
-	e.token(jsontext.EndArray)
+	e.extra(p.Extra, pastMembers)
+	e.token(jsontext.EndObject)
 }

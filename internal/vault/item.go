@@ -2,6 +2,7 @@ package vault
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -62,6 +63,18 @@ func (k Kind) Custom() bool {
 	}
 }
 
+// asCustom returns the kind of a custom field for one that the type does not have.
+func (k Kind) asCustom() Kind {
+	switch k {
+	case Plain:
+		return Text
+	case Secret:
+		return Hidden
+	default:
+		return k
+	}
+}
+
 // Concealed reports whether a field of this kind is shown only on demand.
 func (k Kind) Concealed() bool { return k == Secret || k == Hidden || k == Opaque }
 
@@ -85,22 +98,41 @@ func CheckName(name string) error {
 	return nil
 }
 
-// Field returns the field that a user calls name: one of the item's type, in
-// any spelling, or a custom one.
+// A fieldKey tells the fields of an item apart: a custom one may have the name
+// of one of the type.
+type fieldKey struct {
+	custom bool
+	name   string
+}
+
+func keyOf(f Field) fieldKey { return fieldKey{f.Kind.Custom() || f.Kind == Opaque, f.Name} }
+
+// Field returns the field that a user calls name: the one of the item's type
+// or the custom one of exactly this name, else the one of the type that has
+// it as another spelling.
 func (it Item) Field(name string) (Field, bool) {
-	if ft, ok := TypeOf(it).Field(name); ok {
-		for _, f := range it.Fields {
-			if f.Name == ft.Name && !f.Kind.Custom() && f.Kind != Opaque {
-				return f, true
-			}
-		}
-	}
-	for _, f := range it.Fields {
-		if f.Name == name && f.Kind.Custom() {
-			return f, true
-		}
+	if i := it.index(name); i >= 0 {
+		return it.Fields[i], true
 	}
 	return Field{}, false
+}
+
+func (it Item) index(name string) int {
+	keys := []fieldKey{{name: name}, {custom: true, name: name}}
+	if ft, ok := TypeOf(it).Field(name); ok {
+		keys = append(keys, fieldKey{name: ft.Name})
+	}
+	for _, key := range keys {
+		if i := it.indexOf(key); i >= 0 {
+			return i
+		}
+	}
+	return -1
+}
+
+// indexOf returns where the first field of that key is, or -1.
+func (it Item) indexOf(key fieldKey) int {
+	return slices.IndexFunc(it.Fields, func(f Field) bool { return f.Kind != Opaque && keyOf(f) == key })
 }
 
 // Main returns the main field. The name is empty if the type has none.

@@ -1,6 +1,10 @@
 package vault
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // A Type says which fields an item of this type has.
 type Type struct {
@@ -17,6 +21,13 @@ type FieldType struct {
 	JSON   string // the member's name in the plaintext
 	Secret bool   // asked for without echo, never on a command line
 	Long   bool   // edited in an editor rather than at a prompt
+}
+
+func (ft FieldType) kind() Kind {
+	if ft.Secret {
+		return Secret
+	}
+	return Plain
 }
 
 // DefaultType is what a new item is if nothing else is said.
@@ -87,8 +98,10 @@ func TypeNamed(name string) (Type, bool) {
 // typeStored returns the type with this stored name, in either dialect of the
 // services; an unknown one has only notes.
 func typeStored(json string) Type {
-	if t, ok := TypeNamed(json); ok {
-		return t
+	for _, t := range types {
+		if t.Name == json || t.JSON == json {
+			return t
+		}
 	}
 	return Type{Name: json, JSON: json, Fields: []FieldType{notes}}
 }
@@ -105,35 +118,41 @@ func UserType(json string) string { return typeStored(json).Name }
 // Field returns the field that a user calls name, in any of its spellings.
 func (t Type) Field(name string) (FieldType, bool) {
 	name = strings.ReplaceAll(name, "-", "_")
+	if f, ok := t.exactly(name); ok {
+		return f, true
+	}
+	if alias, ok := fieldAliases[name]; ok {
+		return t.exactly(alias)
+	}
+	return FieldType{}, false
+}
+
+// exactly returns the field of this name.
+func (t Type) exactly(name string) (FieldType, bool) {
 	for _, f := range t.Fields {
 		if f.Name == name {
 			return f, true
 		}
 	}
-	if alias, ok := fieldAliases[name]; ok {
-		for _, f := range t.Fields {
-			if f.Name == alias {
-				return f, true
-			}
-		}
-	}
 	return FieldType{}, false
 }
 
-// NearestField returns the field of t whose name is closest to name, or "".
+// NearestField returns the field of t whose name is closest to name, or "" if
+// none is close: at most two letters differ, and at most half of them.
 func (t Type) NearestField(name string) string {
-	best, dist := "", 3
+	name = strings.ReplaceAll(strings.ToLower(name), "-", "_")
+	best, dist := "", min(2, len(name)/2)+1
 	consider := func(spelling, field string) {
-		if d := distance(strings.ToLower(name), spelling); d < dist {
+		if d := distance(name, spelling); d < dist {
 			best, dist = field, d
 		}
 	}
 	for _, f := range t.Fields {
 		consider(f.Name, f.Name)
 	}
-	for a, f := range fieldAliases {
-		if _, ok := t.Field(a); ok {
-			consider(a, f)
+	for _, a := range slices.Sorted(maps.Keys(fieldAliases)) {
+		if ft, ok := t.Field(a); ok {
+			consider(a, ft.Name)
 		}
 	}
 	return best

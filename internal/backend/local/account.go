@@ -65,14 +65,15 @@ func (a *account) info(v vaults.Vault) backend.Info {
 	}
 }
 
-func (a *account) Vault(_ context.Context, id string) (vault.Vault, error) {
+// Vault opens a vault whose key is at hand without reading the store.
+func (a *account) Vault(ctx context.Context, id string) (vault.Vault, error) {
 	vid, err := seal.ParseID(id)
 	if err != nil {
 		return nil, fmt.Errorf("vault %s: %w", id, vault.ErrNotFound)
 	}
 	e, ok := a.keys.Vault(vid)
 	if !ok {
-		return nil, fmt.Errorf("vault %s is not in this session: %w", id, vault.ErrLocked)
+		return nil, a.noKey(ctx, vid)
 	}
 	if e.Kind != seal.KindBound {
 		return nil, fmt.Errorf("vault %s is not a bound vault: %w", id, vault.ErrDamaged)
@@ -81,7 +82,21 @@ func (a *account) Vault(_ context.Context, id string) (vault.Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault %s: %w: %w", id, vault.ErrDamaged, err)
 	}
-	return &box{d: a.d, user: a.keys.User, id: vid, keyVersion: e.KeyVersion, seal: sealer}, nil
+	b := &box{d: a.d, user: a.keys.User, id: vid, keyVersion: e.KeyVersion}
+	b.sealer.Store(&sealer)
+	return b, nil
+}
+
+// noKey says why there is no key of a vault.
+func (a *account) noKey(ctx context.Context, id seal.ID) error {
+	err := a.d.Store.View(ctx, func(tx kv.Tx) error {
+		_, err := vaults.Get(tx, a.keys.User, id)
+		return err
+	})
+	if err != nil {
+		return translate(err)
+	}
+	return fmt.Errorf("vault %s is not in this session: %w", id, vault.ErrLocked)
 }
 
 // CreateVault makes a vault. It needs the master password, since a session
@@ -97,39 +112,49 @@ func (a *account) CreateVault(ctx context.Context, name string) (backend.Info, e
 	if slices.ContainsFunc(infos, func(i backend.Info) bool { return i.Name == name }) {
 		return backend.Info{}, fmt.Errorf("a vault named %q %w", name, vault.ErrExists)
 	}
-	password, err := a.d.Ask(ctx)
-	if err != nil {
-		return backend.Info{}, err
-	}
-	var acc accounts.Account
-	err = a.d.Store.View(ctx, func(tx kv.Tx) error {
-		acc, err = accounts.Get(tx, a.keys.User)
-		return err
-	})
-	if err != nil {
-		return backend.Info{}, translate(err)
-	}
-	stretched, identity, err := openAccount(acc, password)
-	if err != nil {
-		return backend.Info{}, err
-	}
-	defer stretched.Wipe()
-	n, entry, err := makeVault(a.d, name, acc.ID, stretched, identity)
+	n, entry, err := a.makeVault(ctx, name)
 	if err != nil {
 		return backend.Info{}, err
 	}
 	var made vaults.Vault
 	err = a.d.Store.Update(ctx, func(tx kv.Tx) error {
-		made, err = vaults.Create(tx, a.d.Now(), acc.ID, n)
+		made, err = vaults.Create(tx, a.d.Now(), a.keys.User, n)
 		return err
 	})
 	if err != nil {
+		entry.Key.Wipe()
 		return backend.Info{}, translate(err)
 	}
 	err = a.keep(ctx, func(s seal.KeySet) seal.KeySet { return s.With(entry) })
+	if err != nil {
+		err = fmt.Errorf("the vault %q was made, but its key is not in the open session: %w", name, err)
+	}
 	info := a.info(made)
 	info.Default = len(infos) == 0
 	return info, err
+}
+
+// makeVault asks for the master password and makes the key of a new vault.
+func (a *account) makeVault(ctx context.Context, name string) (vaults.New, seal.VaultEntry, error) {
+	fail := func(err error) (vaults.New, seal.VaultEntry, error) { return vaults.New{}, seal.VaultEntry{}, err }
+	password, err := a.d.Ask(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	var acc accounts.Account
+	err = a.d.Store.View(ctx, func(tx kv.Tx) (err error) {
+		acc, err = accounts.Get(tx, a.keys.User)
+		return err
+	})
+	if err != nil {
+		return fail(translate(err))
+	}
+	o, err := openAccount(acc, password)
+	if err != nil {
+		return fail(err)
+	}
+	defer o.wipe()
+	return o.makeVault(a.d.Rand, name)
 }
 
 // keep makes the same change to the keys here and in the open session.
@@ -140,6 +165,7 @@ func (a *account) keep(ctx context.Context, change func(seal.KeySet) seal.KeySet
 		if err != nil {
 			return secret.Bytes{}, err
 		}
+		defer set.Wipe()
 		return change(set).Marshal()
 	})
 }
@@ -161,12 +187,11 @@ func (a *account) DeleteVault(ctx context.Context, id string) error {
 	if err != nil {
 		return translate(err)
 	}
+	err = a.keep(ctx, func(s seal.KeySet) seal.KeySet { return s.Without(vid) })
 	if s, ok := a.d.Store.(interface{ Scrub(context.Context) error }); ok {
-		if err := s.Scrub(ctx); err != nil {
-			return translate(err)
-		}
+		err = errors.Join(err, translate(s.Scrub(ctx)))
 	}
-	return a.keep(ctx, func(s seal.KeySet) seal.KeySet { return s.Without(vid) })
+	return err
 }
 
 // SetDefault makes a vault the default one.
@@ -190,13 +215,16 @@ func (a *account) CountItems(ctx context.Context, id string) (items, trashed int
 		return 0, 0, fmt.Errorf("vault %s: %w", id, vault.ErrNotFound)
 	}
 	err = a.d.Store.View(ctx, func(tx kv.Tx) error {
+		items, trashed = 0, 0
 		for r, err := range vaults.Records(tx, a.keys.User, vid) {
-			if err != nil {
-				return err
-			}
-			if r.Deleted.IsZero() {
+			switch {
+			case errors.Is(err, vaults.ErrDamaged): // listed, as an error
 				items++
-			} else {
+			case err != nil:
+				return err
+			case r.Deleted.IsZero():
+				items++
+			default:
 				trashed++
 			}
 		}
@@ -214,6 +242,8 @@ func translate(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &conflict) && conflict.Field == "keyVersion":
+		kind = vault.ErrLocked // the session has an old key; to try again does not help
 	case errors.As(err, &conflict):
 		what := "the vault"
 		if !conflict.Item.IsZero() {

@@ -2,6 +2,8 @@ package local
 
 import (
 	"fmt"
+	"io"
+	"time"
 
 	"github.com/keyhold/keyhold/internal/itemdb"
 	"github.com/keyhold/keyhold/internal/seal"
@@ -9,8 +11,9 @@ import (
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
-// sealItem seals p.Item, under a new id if it has none.
-func (b *box) sealItem(p vault.Put) (vault.Item, vaults.Put, error) {
+// sealItem seals p.Item, under a new id if it has none. It returns the item as
+// it will be read.
+func sealItem(k seal.Vault, rand io.Reader, p vault.Put) (vault.Item, vaults.Put, error) {
 	it := p.Item
 	fail := func(err error) (vault.Item, vaults.Put, error) { return vault.Item{}, vaults.Put{}, err }
 	if err := vault.CheckName(it.Name); err != nil {
@@ -19,48 +22,56 @@ func (b *box) sealItem(p vault.Put) (vault.Item, vaults.Put, error) {
 	var id seal.ID
 	var err error
 	if it.ID == "" {
-		id, err = seal.MakeID(b.d.Rand)
-		it.ID = id.String()
+		id, err = seal.MakeID(rand)
 	} else if id, err = seal.ParseID(it.ID); err != nil {
 		err = fmt.Errorf("item %s: %w", it.ID, vault.ErrNotFound)
 	}
 	if err != nil {
 		return fail(err)
 	}
+	it.ID = id.String()
 	plain, err := vault.MarshalItem(it)
 	if err != nil {
 		return fail(err)
 	}
 	defer plain.Wipe()
-	put := vaults.Put{ID: id, Type: vault.StoredType(it.Type), Index: b.seal.NameIndex(it.Name), Unique: p.Unique}
+	stored := vault.StoredType(it.Type)
+	it.Type, it.Deleted = vault.UserType(stored), time.Time{}
+	put := vaults.Put{ID: id, Type: stored, Index: k.NameIndex(it.Name), Unique: p.Unique}
 	if p.Was != nil {
 		put.Revision = p.Was.Revision
 	}
-	if put.Name, err = b.seal.SealName(b.d.Rand, id, it.Name); err != nil {
+	if put.Name, err = k.SealName(rand, id, it.Name); err != nil {
 		return fail(err)
 	}
-	put.Data, err = b.seal.SealData(b.d.Rand, id, plain)
+	put.Data, err = k.SealData(rand, id, plain)
 	return it, put, err
 }
 
-// openItem opens what sealItem sealed.
-func (b *box) openItem(rec itemdb.Record, data []byte) (vault.Item, error) {
-	e, err := b.entry(rec)
+// openItem opens what sealItem sealed. damage is what is wrong with the item
+// already; then it only finds out the name. Every error is a *vault.DamagedError.
+func openItem(k seal.Vault, rec itemdb.Record, data []byte, damage error) (vault.Item, error) {
+	id := seal.ID(rec.ID)
+	name, err := k.OpenName(id, rec.Name)
+	var it vault.Item
+	switch {
+	case damage != nil:
+		err = damage
+	case err == nil:
+		it, err = openData(k, id, data)
+	}
+	if err != nil {
+		return vault.Item{}, &vault.DamagedError{ID: id.String(), Name: name, Err: err}
+	}
+	it.ID, it.Name, it.Revision, it.Deleted = id.String(), name, rec.Revision, rec.Deleted
+	return it, nil
+}
+
+func openData(k seal.Vault, id seal.ID, data []byte) (vault.Item, error) {
+	plain, err := k.OpenData(id, data)
 	if err != nil {
 		return vault.Item{}, err
 	}
-	damaged := func(err error) (vault.Item, error) {
-		return vault.Item{}, &vault.DamagedError{ID: e.ID, Name: e.Name, Err: err}
-	}
-	plain, err := b.seal.OpenData(seal.ID(rec.ID), data)
-	if err != nil {
-		return damaged(err)
-	}
 	defer plain.Wipe()
-	it, err := vault.UnmarshalItem(plain)
-	if err != nil {
-		return damaged(err)
-	}
-	it.ID, it.Name, it.Revision, it.Deleted = e.ID, e.Name, rec.Revision, rec.Deleted
-	return it, nil
+	return vault.UnmarshalItem(plain)
 }

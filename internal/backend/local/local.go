@@ -67,148 +67,51 @@ func unlock(ctx context.Context, d backend.Deps, password secret.String) (secret
 	if err != nil {
 		return secret.Bytes{}, translate(err)
 	}
-	stretched, identity, err := openAccount(a, password)
+	o, err := openAccount(a, password)
 	if err != nil {
 		return secret.Bytes{}, err
 	}
-	defer stretched.Wipe()
-	set := seal.KeySet{User: a.ID, Identity: identity}
+	set := seal.KeySet{User: a.ID, Identity: o.identity}
+	defer func() { o.wipe(); set.Wipe() }() // what Marshal returns is a copy
 	for _, v := range list {
-		if key, err := unwrap(a, stretched, v); err == nil {
+		if key, err := o.unwrap(v); err == nil {
 			set.Vaults = append(set.Vaults, key)
 		}
 	}
 	return set.Marshal()
 }
 
-// openAccount derives the stretched key and opens the identity key with it.
-func openAccount(a accounts.Account, password secret.String) (seal.StretchedKey, seal.Identity, error) {
-	fail := func(err error) (seal.StretchedKey, seal.Identity, error) {
-		return seal.StretchedKey{}, seal.Identity{}, err
-	}
-	suite, err := seal.SuiteNamed(a.Suite)
-	if err != nil {
-		return fail(fmt.Errorf("account: %w: %w", vault.ErrDamaged, err))
-	}
-	stretched, err := stretch(suite, password, a.Salt)
-	if err != nil {
-		return fail(err)
-	}
-	identity, err := stretched.OpenIdentity(a.SealedIdentity)
-	if err != nil {
-		stretched.Wipe()
-		return fail(vault.ErrWrongPassword)
-	}
-	pub, err := identity.Public()
-	if err != nil || string(pub[:]) != string(a.Identity) {
-		stretched.Wipe()
-		return fail(fmt.Errorf("account: the identity key is not the one of the record: %w", vault.ErrDamaged))
-	}
-	return stretched, identity, nil
-}
-
-func stretch(suite seal.Suite, password secret.String, salt []byte) (seal.StretchedKey, error) {
-	master, err := suite.Derive(password, salt)
-	if err != nil {
-		return seal.StretchedKey{}, fmt.Errorf("account: %w: %w", vault.ErrDamaged, err)
-	}
-	defer master.Wipe()
-	auth, stretched, err := master.Split()
-	auth.Wipe()
-	return stretched, err
-}
-
-// unwrap verifies and opens the key of a vault.
-func unwrap(a accounts.Account, stretched seal.StretchedKey, v vaults.Vault) (seal.VaultEntry, error) {
-	pub, err := seal.ParsePublicKey(a.Identity)
-	if err != nil {
-		return seal.VaultEntry{}, err
-	}
-	if err := pub.Verify(v.Wrap, v.Signature); err != nil {
-		return seal.VaultEntry{}, err
-	}
-	w, err := seal.ParseWrap(v.Wrap)
-	if err != nil {
-		return seal.VaultEntry{}, err
-	}
-	key, err := w.Open(stretched, seal.Header{KeyVersion: v.KeyVersion, Vault: v.ID, Recipient: a.ID, Sender: a.ID})
-	if err != nil {
-		return seal.VaultEntry{}, err
-	}
-	return seal.VaultEntry{Vault: v.ID, Kind: seal.KindBound, KeyVersion: v.KeyVersion, Key: key}, nil
-}
-
 func create(ctx context.Context, d backend.Deps, password secret.String, s backend.Signup) (secret.Bytes, error) {
 	if err := vault.CheckVaultName(s.Vault); err != nil {
 		return secret.Bytes{}, err
 	}
-	a := accounts.Account{Suite: seal.Default().Name(), Created: d.Now()}
-	var err error
-	if a.ID, err = seal.MakeID(d.Rand); err != nil {
-		return secret.Bytes{}, err
-	}
-	if a.Salt, err = seal.MakeSalt(d.Rand); err != nil {
-		return secret.Bytes{}, err
-	}
-	stretched, err := stretch(seal.Default(), password, a.Salt)
+	o, err := makeAccount(d, password)
 	if err != nil {
 		return secret.Bytes{}, err
 	}
-	defer stretched.Wipe()
-	identity, err := seal.MakeIdentity(d.Rand)
+	defer o.wipe()
+	n, entry, err := o.makeVault(d.Rand, s.Vault)
 	if err != nil {
 		return secret.Bytes{}, err
 	}
-	pub, err := identity.Public()
-	if err != nil {
-		return secret.Bytes{}, err
-	}
-	a.Identity = pub[:]
-	if a.SealedIdentity, err = stretched.SealIdentity(d.Rand, identity); err != nil {
-		return secret.Bytes{}, err
-	}
-	n, entry, err := makeVault(d, s.Vault, a.ID, stretched, identity)
-	if err != nil {
-		return secret.Bytes{}, err
-	}
+	defer entry.Key.Wipe()
 	err = d.Store.Update(ctx, func(tx kv.Tx) error {
-		if _, err := only(tx); !errors.Is(err, backend.ErrNoAccount) {
-			return errors.Join(err, vault.ErrExists)
-		}
-		if err := accounts.Create(tx, a); err != nil {
+		switch _, err := only(tx); {
+		case err == nil:
+			return vault.ErrExists
+		case !errors.Is(err, backend.ErrNoAccount):
 			return err
 		}
-		_, err := vaults.Create(tx, d.Now(), a.ID, n)
+		if err := accounts.Create(tx, o.Account); err != nil {
+			return err
+		}
+		_, err := vaults.Create(tx, d.Now(), o.ID, n)
 		return err
 	})
 	if err != nil {
 		return secret.Bytes{}, translate(err)
 	}
-	return seal.KeySet{User: a.ID, Identity: identity, Vaults: []seal.VaultEntry{entry}}.Marshal()
-}
-
-// makeVault makes the key of a new vault, wrapped and signed for its owner.
-func makeVault(d backend.Deps, name string, owner seal.ID, stretched seal.StretchedKey, identity seal.Identity) (vaults.New, seal.VaultEntry, error) {
-	fail := func(err error) (vaults.New, seal.VaultEntry, error) { return vaults.New{}, seal.VaultEntry{}, err }
-	id, err := seal.MakeID(d.Rand)
-	if err != nil {
-		return fail(err)
-	}
-	key, err := seal.MakeVaultKey(d.Rand)
-	if err != nil {
-		return fail(err)
-	}
-	w, err := stretched.Wrap(seal.Header{KeyVersion: 1, Vault: id, Recipient: owner, Sender: owner}, key)
-	if err != nil {
-		return fail(err)
-	}
-	wrap := w.Marshal()
-	sig, err := identity.Sign(wrap)
-	if err != nil {
-		return fail(err)
-	}
-	n := vaults.New{ID: id, Name: name, Type: vaults.Personal, Wrap: wrap, Signature: sig, UniqueName: true}
-	return n, seal.VaultEntry{Vault: id, Kind: seal.KindBound, KeyVersion: 1, Key: key}, nil
+	return seal.KeySet{User: o.ID, Identity: o.identity, Vaults: []seal.VaultEntry{entry}}.Marshal()
 }
 
 func open(_ context.Context, d backend.Deps, keys secret.Bytes) (backend.Account, error) {

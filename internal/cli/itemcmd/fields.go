@@ -131,7 +131,7 @@ func (f form) form(as *assignment) error {
 func (f form) exposed(name string) error {
 	return &app.UsageError{
 		Message: fmt.Sprintf("%s is secret and must not be on the command line; the value is in your shell's history now", name),
-		Try:     f.command(name) + "   (asks), or " + f.command(name+"=-") + " with the value on standard input",
+		Try:     f.command(name) + "   # asks; " + name + "=- reads standard input",
 	}
 }
 
@@ -139,7 +139,7 @@ func (f form) exposed(name string) error {
 func (f form) unknown(as assignment) error {
 	e := &app.UsageError{
 		Message: fmt.Sprintf("an item of type %s has no field %q", f.kind.Name, as.name),
-		Try:     f.command("--hidden "+args.Quote(as.name)) + "   (a secret field of your own), or --text " + args.Quote(as.name+"=VALUE"),
+		Try:     f.command("--hidden "+args.Quote(as.name)) + "   # a secret field of your own; --text NAME=VALUE is a visible one",
 	}
 	near := f.kind.NearestField(as.name)
 	if near == "" {

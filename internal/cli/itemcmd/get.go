@@ -116,9 +116,9 @@ func (e *fieldError) Unwrap() error { return app.ErrNoField }
 func (e *fieldError) Hint() string {
 	names := e.item.FieldNames()
 	if len(names) == 0 {
-		return "no field is set: keyhold put " + args.Quote(e.item.Name) + " " + args.Quote(e.name)
+		return "keyhold put " + args.Quote(e.item.Name) + " " + args.Quote(e.name) + "   # no field is set"
 	}
-	return "keyhold get " + args.Quote(e.item.Name) + " -f " + args.Quote(names[0]) + "   (set: " + strings.Join(names, ", ") + ")"
+	return "keyhold get " + args.Quote(e.item.Name) + " -f " + args.Quote(names[0]) + "   # set: " + strings.Join(names, ", ")
 }
 
 func (o *getOptions) print(info backend.Info, it vault.Item, f vault.Field) error {

@@ -56,7 +56,6 @@ func NewPut(a *app.App) *cobra.Command {
 	f.StringArrayVar(&o.untags, "untag", nil, "take this `tag` away; repeatable")
 	f.BoolVar(&o.onlyNew, "new", false, "make a new item, also if one has this name")
 	f.BoolVar(&o.existing, "existing", false, "change an item that is there, make none")
-	cmd.MarkFlagsMutuallyExclusive("new", "existing")
 	return cmd
 }
 
@@ -97,6 +96,9 @@ func (o *putOptions) run(ctx context.Context) error {
 func (o *putOptions) parse() ([]assignment, error) {
 	if err := vault.CheckName(o.name); err != nil {
 		return nil, err
+	}
+	if o.onlyNew && o.existing {
+		return nil, app.Usagef("--new and --existing do not go together")
 	}
 	if o.kind != "" {
 		t, ok := vault.TypeNamed(o.kind)
@@ -247,7 +249,7 @@ func (e *missingError) Unwrap() error { return app.ErrNoAnswer }
 
 // Hint says how to give it.
 func (e *missingError) Hint() string {
-	return `printf %s "$VALUE" | keyhold put ` + args.Quote(e.item) + " -   (or " + e.field + "= to leave it out)"
+	return `printf %s "$VALUE" | keyhold put ` + args.Quote(e.item) + " -   # or " + e.field + "= to leave it out"
 }
 
 // commit makes the change on the item as it is by then.

@@ -57,9 +57,9 @@ func newTwofold(word, whole string) *cobra.Command {
 			if word == "remove" {
 				item = "rm"
 			}
-			e := &app.UsageError{Message: "vault " + word + " could mean an item or a whole vault", Try: "for an item: keyhold " + item + " " + name}
+			e := &app.UsageError{Message: "vault " + word + " could mean an item or a whole vault", Try: "keyhold " + item + " " + name + "   # the item"}
 			if whole != "" {
-				e.Try += "; for the vault: keyhold vault " + whole + " " + name
+				e.Try += "; keyhold vault " + whole + " " + name + " is the whole vault"
 			}
 			return e
 		},

@@ -163,6 +163,20 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+func dump(t *testing.T, db *bolt.DB) (all []string) {
+	t.Helper()
+	err := db.View(t.Context(), func(tx kv.Tx) error {
+		for k, v := range tx.Scan(nil) {
+			all = append(all, fmt.Sprintf("%s=%x", k, v))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
 func TestScrub(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "test.db")
@@ -181,20 +195,7 @@ func TestScrub(t *testing.T) {
 	update(func(tx kv.Tx) error {
 		return errors.Join(tx.Delete([]byte("0100x")), tx.Delete([]byte("0200x")), tx.Put([]byte("0300x"), []byte("new")))
 	})
-	dump := func() (all []string) {
-		t.Helper()
-		err := db.View(t.Context(), func(tx kv.Tx) error {
-			for k, v := range tx.Scan(nil) {
-				all = append(all, fmt.Sprintf("%s=%x", k, v))
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return all
-	}
-	before := dump()
+	before := dump(t, db)
 	if b, _ := os.ReadFile(path); !bytes.Contains(b, canary) {
 		t.Fatal("the canary is gone before Scrub: the test shows nothing")
 	}
@@ -205,7 +206,7 @@ func TestScrub(t *testing.T) {
 	if err != nil || bytes.Contains(b, canary) || bytes.Contains(b, canary[:12]) {
 		t.Errorf("the canary is still in the file (%v)", err)
 	}
-	if after := dump(); fmt.Sprint(after) != fmt.Sprint(before) {
+	if after := dump(t, db); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Error("Scrub changed the pairs")
 	}
 	if err := errors.Join(db.Check(t.Context()), oracle(t, path)); err != nil {
@@ -221,7 +222,7 @@ func TestScrub(t *testing.T) {
 		if err := errors.Join(db.Check(t.Context()), oracle(t, path)); err != nil {
 			t.Errorf("without meta page %d: %v", page, err)
 		}
-		if after := dump(); fmt.Sprint(after) != fmt.Sprint(before) {
+		if after := dump(t, db); fmt.Sprint(after) != fmt.Sprint(before) {
 			t.Errorf("without meta page %d other pairs are there", page)
 		}
 	}

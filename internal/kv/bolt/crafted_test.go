@@ -87,99 +87,100 @@ func (c *crafted) write(id uint64, b []byte) {
 
 func setChild(p *page, i int, id uint64) { order.PutUint64(p.element(i)[8:], id) }
 
-// Each of these would send bbolt round in circles, out of memory or out of the
-// file.
+// corruptions change a store; each would send bbolt round in circles, out of
+// memory or out of the file. They return a page and what to write there.
+var corruptions = map[string]func(c *crafted) (uint64, []byte){
+	"root is its own child": func(c *crafted) (uint64, []byte) {
+		setChild(c.root, 0, c.root.id)
+		return c.root.id, c.root.buf
+	},
+	"root is its own last child": func(c *crafted) (uint64, []byte) {
+		setChild(c.root, c.root.count-1, c.root.id)
+		return c.root.id, c.root.buf
+	},
+	"branch leads back to the root": func(c *crafted) (uint64, []byte) {
+		p := c.page(c.root.child(0))
+		setChild(p, 0, c.root.id)
+		return p.id, p.buf
+	},
+	"branch where a leaf should be": func(c *crafted) (uint64, []byte) {
+		p := c.page(c.root.child(0))
+		setChild(p, 1, c.root.child(1))
+		return p.id, p.buf
+	},
+	"leaf where a branch should be": func(c *crafted) (uint64, []byte) {
+		setChild(c.root, 1, c.page(c.root.child(0)).child(0))
+		return c.root.id, c.root.buf
+	},
+	"one leaf twice": func(c *crafted) (uint64, []byte) {
+		p := c.page(c.root.child(0))
+		setChild(p, 1, p.child(0))
+		return p.id, p.buf
+	},
+	"child behind the end": func(c *crafted) (uint64, []byte) {
+		setChild(c.root, 0, 1<<40)
+		return c.root.id, c.root.buf
+	},
+	"child is a meta page": func(c *crafted) (uint64, []byte) {
+		setChild(c.root, 0, 1)
+		return c.root.id, c.root.buf
+	},
+	"branch without children": func(c *crafted) (uint64, []byte) {
+		order.PutUint16(c.root.buf[10:], 0)
+		return c.root.id, c.root.buf
+	},
+	"huge overflow": func(c *crafted) (uint64, []byte) {
+		order.PutUint32(c.root.buf[12:], 1<<31)
+		return c.root.id, c.root.buf
+	},
+	"huge free list": func(c *crafted) (uint64, []byte) {
+		b, err := c.im.read(c.im.meta.freelist)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		order.PutUint16(b[10:], 0xFFFF)
+		order.PutUint64(b[16:], 1<<35)
+		return c.im.meta.freelist, b
+	},
+	"free list has a used page": func(c *crafted) (uint64, []byte) {
+		b, err := c.im.read(c.im.meta.freelist)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		order.PutUint64(b[16:], c.root.id)
+		return c.im.meta.freelist, b
+	},
+	"free list is something else": func(c *crafted) (uint64, []byte) {
+		return c.im.meta.freelist, bytes.Clone(c.root.buf)
+	},
+	"page of no type": func(c *crafted) (uint64, []byte) {
+		order.PutUint16(c.root.buf[8:], 3)
+		return c.root.id, c.root.buf
+	},
+	"key outside of the page": func(c *crafted) (uint64, []byte) {
+		order.PutUint32(c.root.element(0)[4:], 1<<31-1)
+		return c.root.id, c.root.buf
+	},
+	"bucket among the pairs": func(c *crafted) (uint64, []byte) {
+		p := c.page(c.page(c.root.child(0)).child(0))
+		order.PutUint32(p.element(0), bucketFlag)
+		return p.id, p.buf
+	},
+	"no buckets": func(c *crafted) (uint64, []byte) {
+		p := c.page(c.im.meta.root)
+		order.PutUint16(p.buf[10:], 0)
+		return p.id, p.buf
+	},
+	"a bucket that is none": func(c *crafted) (uint64, []byte) {
+		p := c.page(c.im.meta.root)
+		order.PutUint32(p.element(0), 0)
+		return p.id, p.buf
+	},
+}
+
 func TestCrafted(t *testing.T) {
 	t.Parallel()
-	tests := map[string]func(c *crafted) (uint64, []byte){
-		"root is its own child": func(c *crafted) (uint64, []byte) {
-			setChild(c.root, 0, c.root.id)
-			return c.root.id, c.root.buf
-		},
-		"root is its own last child": func(c *crafted) (uint64, []byte) {
-			setChild(c.root, c.root.count-1, c.root.id)
-			return c.root.id, c.root.buf
-		},
-		"branch leads back to the root": func(c *crafted) (uint64, []byte) {
-			p := c.page(c.root.child(0))
-			setChild(p, 0, c.root.id)
-			return p.id, p.buf
-		},
-		"branch where a leaf should be": func(c *crafted) (uint64, []byte) {
-			p := c.page(c.root.child(0))
-			setChild(p, 1, c.root.child(1))
-			return p.id, p.buf
-		},
-		"leaf where a branch should be": func(c *crafted) (uint64, []byte) {
-			setChild(c.root, 1, c.page(c.root.child(0)).child(0))
-			return c.root.id, c.root.buf
-		},
-		"one leaf twice": func(c *crafted) (uint64, []byte) {
-			p := c.page(c.root.child(0))
-			setChild(p, 1, p.child(0))
-			return p.id, p.buf
-		},
-		"child behind the end": func(c *crafted) (uint64, []byte) {
-			setChild(c.root, 0, 1<<40)
-			return c.root.id, c.root.buf
-		},
-		"child is a meta page": func(c *crafted) (uint64, []byte) {
-			setChild(c.root, 0, 1)
-			return c.root.id, c.root.buf
-		},
-		"branch without children": func(c *crafted) (uint64, []byte) {
-			order.PutUint16(c.root.buf[10:], 0)
-			return c.root.id, c.root.buf
-		},
-		"huge overflow": func(c *crafted) (uint64, []byte) {
-			order.PutUint32(c.root.buf[12:], 1<<31)
-			return c.root.id, c.root.buf
-		},
-		"huge free list": func(c *crafted) (uint64, []byte) {
-			b, err := c.im.read(c.im.meta.freelist)
-			if err != nil {
-				c.t.Fatal(err)
-			}
-			order.PutUint16(b[10:], 0xFFFF)
-			order.PutUint64(b[16:], 1<<35)
-			return c.im.meta.freelist, b
-		},
-		"free list has a used page": func(c *crafted) (uint64, []byte) {
-			b, err := c.im.read(c.im.meta.freelist)
-			if err != nil {
-				c.t.Fatal(err)
-			}
-			order.PutUint64(b[16:], c.root.id)
-			return c.im.meta.freelist, b
-		},
-		"free list is something else": func(c *crafted) (uint64, []byte) {
-			return c.im.meta.freelist, bytes.Clone(c.root.buf)
-		},
-		"page of no type": func(c *crafted) (uint64, []byte) {
-			order.PutUint16(c.root.buf[8:], 3)
-			return c.root.id, c.root.buf
-		},
-		"key outside of the page": func(c *crafted) (uint64, []byte) {
-			order.PutUint32(c.root.element(0)[4:], 1<<31-1)
-			return c.root.id, c.root.buf
-		},
-		"bucket among the pairs": func(c *crafted) (uint64, []byte) {
-			p := c.page(c.page(c.root.child(0)).child(0))
-			order.PutUint32(p.element(0), bucketFlag)
-			return p.id, p.buf
-		},
-		"no buckets": func(c *crafted) (uint64, []byte) {
-			p := c.page(c.im.meta.root)
-			order.PutUint16(p.buf[10:], 0)
-			return p.id, p.buf
-		},
-		"a bucket that is none": func(c *crafted) (uint64, []byte) {
-			p := c.page(c.im.meta.root)
-			order.PutUint32(p.element(0), 0)
-			return p.id, p.buf
-		},
-	}
-	for name, change := range tests {
+	for name, change := range corruptions {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := craft(t)

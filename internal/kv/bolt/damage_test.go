@@ -68,6 +68,35 @@ func allowed(err error) bool {
 	return err == nil || errors.Is(err, kv.ErrDamaged) || errors.As(err, &fe)
 }
 
+// attacks are the operations on a broken file besides Check.
+func attacks(t *testing.T, db *bolt.DB, read func(kv.Tx) error) map[string]func() error {
+	return map[string]func() error{
+		"scan in Update": func() error { return db.Update(t.Context(), read) },
+		"Put": func() error {
+			return db.Update(t.Context(), func(tx kv.Tx) error {
+				for i := range 40 {
+					if err := tx.Put(fmt.Appendf(nil, "%04d", rand.N(350)), make([]byte, i*100)); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+		"Delete": func() error {
+			return db.Update(t.Context(), func(tx kv.Tx) error {
+				for i := range 600 {
+					if err := tx.Delete(fmt.Appendf(nil, "%04d%s", i, strings.Repeat("k", 150))); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		},
+		"Scrub": func() error { return db.Scrub(t.Context()) },
+		"View":  func() error { return db.View(t.Context(), read) },
+	}
+}
+
 // attack does everything to a broken file: each must end, without a panic.
 func attack(t *testing.T, what, path string) (checked error) {
 	t.Helper()
@@ -96,35 +125,11 @@ func attack(t *testing.T, what, path string) (checked error) {
 			t.Errorf("%s: %v does not name the file", what, checked)
 		}
 	}
+	ops := attacks(t, db, read)
 	unmark := func() {
 		if err := os.Remove(path + ".damaged"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			t.Error(err)
 		}
-	}
-	ops := map[string]func() error{
-		"scan in Update": func() error { return db.Update(t.Context(), read) },
-		"Put": func() error {
-			return db.Update(t.Context(), func(tx kv.Tx) error {
-				for i := range 40 {
-					if err := tx.Put(fmt.Appendf(nil, "%04d", rand.N(350)), make([]byte, i*100)); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		},
-		"Delete": func() error {
-			return db.Update(t.Context(), func(tx kv.Tx) error {
-				for i := range 600 {
-					if err := tx.Delete(fmt.Appendf(nil, "%04d%s", i, strings.Repeat("k", 150))); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		},
-		"Scrub": func() error { return db.Scrub(t.Context()) },
-		"View":  func() error { return db.View(t.Context(), read) },
 	}
 	for _, name := range []string{"scan in Update", "Put", "Scrub", "Delete", "View"} {
 		unmark()

@@ -27,8 +27,55 @@ func (c *crafted) free() bool {
 	return ok && err == nil
 }
 
-// The file is cut off while a transaction runs: our reader reports it, and
-// under bbolt's mapping it is a fault.
+func (c *crafted) cut() {
+	if err := os.Truncate(c.path, 4096); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// cuts are transactions during which the file is cut off: our reader reports
+// it, and under bbolt's mapping it is a fault.
+var cuts = map[string]func(t *testing.T, c *crafted) error{
+	"reader in View": func(t *testing.T, c *crafted) error {
+		return New(c.path).View(t.Context(), func(tx kv.Tx) error { c.cut(); _ = tx.Get(craftedKey(7)); return nil })
+	},
+	"reader in View, scan": func(t *testing.T, c *crafted) error {
+		return New(c.path).View(t.Context(), func(tx kv.Tx) error {
+			for range tx.Scan(nil) {
+				c.cut()
+			}
+			return nil
+		})
+	},
+	"reader in Update": func(t *testing.T, c *crafted) error {
+		return New(c.path).Update(t.Context(), func(tx kv.Tx) error { c.cut(); _ = tx.Get(craftedKey(7)); return nil })
+	},
+	"Get": func(t *testing.T, c *crafted) error {
+		return New(c.path).Update(t.Context(), func(tx kv.Tx) error {
+			_ = tx.Get(craftedKey(7))
+			c.cut()
+			_ = tx.Get(craftedKey(7))
+			t.Error("fn goes on after a fault")
+			return nil
+		})
+	},
+	"Scan": func(t *testing.T, c *crafted) error {
+		return New(c.path).Update(t.Context(), func(tx kv.Tx) error {
+			for range tx.Scan(nil) {
+				c.cut()
+			}
+			return nil
+		})
+	},
+	"Commit": func(t *testing.T, c *crafted) error {
+		return New(c.path).Update(t.Context(), func(tx kv.Tx) error {
+			err := tx.Put(craftedKey(7), nil)
+			c.cut()
+			return err
+		})
+	},
+}
+
 func TestFault(t *testing.T) {
 	t.Parallel()
 	whole := func(c *crafted) []byte {
@@ -38,57 +85,12 @@ func TestFault(t *testing.T) {
 		}
 		return b
 	}
-	cut := func(c *crafted) {
-		if err := os.Truncate(c.path, 4096); err != nil {
-			t.Fatal(err)
-		}
-	}
-	tests := map[string]func(c *crafted) error{
-		"reader in View": func(c *crafted) error {
-			return New(c.path).View(t.Context(), func(tx kv.Tx) error { cut(c); _ = tx.Get(craftedKey(7)); return nil })
-		},
-		"reader in View, scan": func(c *crafted) error {
-			return New(c.path).View(t.Context(), func(tx kv.Tx) error {
-				for range tx.Scan(nil) {
-					cut(c)
-				}
-				return nil
-			})
-		},
-		"reader in Update": func(c *crafted) error {
-			return New(c.path).Update(t.Context(), func(tx kv.Tx) error { cut(c); _ = tx.Get(craftedKey(7)); return nil })
-		},
-		"Get": func(c *crafted) error {
-			return New(c.path).Update(t.Context(), func(tx kv.Tx) error {
-				_ = tx.Get(craftedKey(7))
-				cut(c)
-				_ = tx.Get(craftedKey(7))
-				t.Error("fn goes on after a fault")
-				return nil
-			})
-		},
-		"Scan": func(c *crafted) error {
-			return New(c.path).Update(t.Context(), func(tx kv.Tx) error {
-				for range tx.Scan(nil) {
-					cut(c)
-				}
-				return nil
-			})
-		},
-		"Commit": func(c *crafted) error {
-			return New(c.path).Update(t.Context(), func(tx kv.Tx) error {
-				err := tx.Put(craftedKey(7), nil)
-				cut(c)
-				return err
-			})
-		},
-	}
-	for name, run := range tests {
+	for name, run := range cuts {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := craft(t)
 			before := whole(c)
-			if err := run(c); !errors.Is(err, kv.ErrDamaged) || !strings.Contains(err.Error(), c.path) {
+			if err := run(t, c); !errors.Is(err, kv.ErrDamaged) || !strings.Contains(err.Error(), c.path) {
 				t.Errorf("%v, want ErrDamaged and the path", err)
 			}
 			if !c.free() {

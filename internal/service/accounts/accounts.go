@@ -40,6 +40,9 @@ type Account struct {
 
 const version = 1
 
+// The limits of a salt, in bytes: no suite derives with another.
+const minSalt, maxSalt = 16, 64
+
 var prefix = []byte("a/")
 
 func key(id seal.ID) []byte { return append(append([]byte{}, prefix...), id[:]...) }
@@ -47,7 +50,7 @@ func key(id seal.ID) []byte { return append(append([]byte{}, prefix...), id[:]..
 // Create keeps a new account. It returns ErrExists if the id is taken and
 // ErrInvalid if something is missing.
 func Create(tx kv.Tx, a Account) error {
-	if a.ID.IsZero() || len(a.Salt) == 0 || len(a.Identity) != 32 || len(a.SealedIdentity) == 0 {
+	if a.ID.IsZero() || len(a.Salt) < minSalt || len(a.Salt) > maxSalt || len(a.Identity) != 32 || len(a.SealedIdentity) == 0 {
 		return ErrInvalid
 	}
 	if _, err := seal.SuiteNamed(a.Suite); err != nil {

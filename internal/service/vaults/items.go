@@ -46,9 +46,11 @@ const (
 )
 
 // Apply makes a change in one of the caller's vaults and returns the vault's
-// new revision, which every item of the change has from now on. A change made
-// from an older state is a *ConflictError. A deleted item that is in the trash
-// already, or a restored one that is not, is left as it is.
+// revision after it, which every item that changed has from now on. A change
+// made from an older state is a *ConflictError. A deleted item that is in the
+// trash already, or a restored one that is not, is left as it is; a change
+// that changes nothing leaves the revision alone too. After an error the
+// transaction must not be committed.
 func Apply(tx kv.Tx, now time.Time, caller, id seal.ID, c Change) (uint64, error) {
 	v, err := Get(tx, caller, id)
 	if err != nil {
@@ -57,9 +59,8 @@ func Apply(tx kv.Tx, now time.Time, caller, id seal.ID, c Change) (uint64, error
 	if c.KeyVersion != v.KeyVersion {
 		return 0, &ConflictError{Field: "keyVersion", Base: c.KeyVersion, Current: v.KeyVersion}
 	}
-	v.Revision++
-	v.Updated = now
-	b := batch{tx: tx, vault: id, revision: v.Revision, now: now, seen: make(map[seal.ID]bool)}
+	now = now.UTC().Truncate(time.Millisecond)
+	b := batch{tx: tx, vault: id, revision: v.Revision + 1, now: now, seen: make(map[seal.ID]bool)}
 	for _, p := range c.Put {
 		if err := b.put(p); err != nil {
 			return 0, err
@@ -75,6 +76,10 @@ func Apply(tx kv.Tx, now time.Time, caller, id seal.ID, c Change) (uint64, error
 			return 0, err
 		}
 	}
+	if !b.changed {
+		return v.Revision, nil
+	}
+	v.Revision, v.Updated = b.revision, now
 	return v.Revision, putVault(tx, v)
 }
 
@@ -85,6 +90,7 @@ type batch struct {
 	revision uint64
 	now      time.Time
 	seen     map[seal.ID]bool
+	changed  bool
 }
 
 func (b *batch) once(id seal.ID) error {
@@ -96,12 +102,15 @@ func (b *batch) once(id seal.ID) error {
 }
 
 func (b *batch) put(p Put) error {
-	if err := errors.Join(b.once(p.ID), p.check()); err != nil {
+	if err := b.once(p.ID); err != nil {
+		return err
+	}
+	if err := p.check(); err != nil {
 		return err
 	}
 	old, found, err := itemdb.Get(b.tx, itemdb.ID(b.vault), itemdb.ID(p.ID))
 	if err != nil {
-		return err
+		return own(err)
 	}
 	rec := itemdb.Record{
 		ID: itemdb.ID(p.ID), Type: p.Type, Revision: b.revision, Created: b.now, Updated: b.now, Index: p.Index, Name: p.Name,
@@ -119,13 +128,14 @@ func (b *batch) put(p Put) error {
 	if p.Unique {
 		for other, err := range itemdb.Lookup(b.tx, itemdb.ID(b.vault), p.Index) {
 			if err != nil {
-				return err
+				return own(err)
 			}
 			if other.ID != rec.ID && other.Deleted.IsZero() {
 				return &ConflictError{Field: "name", Item: seal.ID(other.ID), Current: other.Revision}
 			}
 		}
 	}
+	b.changed = true
 	return itemdb.Put(b.tx, itemdb.ID(b.vault), rec, p.Data)
 }
 
@@ -154,7 +164,7 @@ func (b *batch) trash(r Ref, deleted time.Time) error {
 	rec, found, err := itemdb.Get(b.tx, itemdb.ID(b.vault), itemdb.ID(r.ID))
 	switch {
 	case err != nil:
-		return err
+		return own(err)
 	case !found:
 		return fmt.Errorf("item %s: %w", r.ID, ErrNotFound)
 	case rec.Revision != r.Revision:
@@ -163,44 +173,58 @@ func (b *batch) trash(r Ref, deleted time.Time) error {
 		return nil
 	}
 	rec.Deleted, rec.Updated, rec.Revision = deleted, b.now, b.revision
-	rec.Name = slices.Clone(rec.Name)
+	rec.Name = slices.Clone(rec.Name) // a Put may move what Get returned
+	b.changed = true
 	return itemdb.PutRecord(b.tx, itemdb.ID(b.vault), rec)
 }
 
-// Records yields the items of one of the caller's vaults without their data,
-// those in the trash too.
-func Records(tx kv.Tx, caller, id seal.ID) iter.Seq2[itemdb.Record, error] {
-	return readable(tx, caller, id, func() iter.Seq2[itemdb.Record, error] {
-		return itemdb.Records(tx, itemdb.ID(id))
-	})
-}
-
-// Lookup yields the items whose exact name has this index, those in the trash too.
-func Lookup(tx kv.Tx, caller, id seal.ID, index [32]byte) iter.Seq2[itemdb.Record, error] {
-	return readable(tx, caller, id, func() iter.Seq2[itemdb.Record, error] {
-		return itemdb.Lookup(tx, itemdb.ID(id), index)
-	})
-}
-
-// readable yields what read does if the vault is the caller's, else ErrNotFound.
-func readable(tx kv.Tx, caller, id seal.ID, read func() iter.Seq2[itemdb.Record, error]) iter.Seq2[itemdb.Record, error] {
-	if tx.Get(memberKey(id, caller)) != nil {
-		return read()
+// own makes the damage of an item's record this package's too.
+func own(err error) error {
+	if errors.Is(err, itemdb.ErrDamaged) {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
+	return err
+}
+
+// Records yields the items of one of the caller's vaults without their data,
+// those in the trash too, by ID. One whose record is damaged comes as
+// ErrDamaged, with its ID, and does not end the sequence. The records are valid
+// as long as the transaction, which must not be written to meanwhile.
+func Records(tx kv.Tx, caller, id seal.ID) iter.Seq2[itemdb.Record, error] {
+	return readable(tx, caller, id, itemdb.Records(tx, itemdb.ID(id)))
+}
+
+// Lookup is Records for the items whose exact name has this index. An empty
+// index has none.
+func Lookup(tx kv.Tx, caller, id seal.ID, index [32]byte) iter.Seq2[itemdb.Record, error] {
+	return readable(tx, caller, id, itemdb.Lookup(tx, itemdb.ID(id), index))
+}
+
+// readable yields records if the vault is the caller's, else ErrNotFound.
+func readable(tx kv.Tx, caller, id seal.ID, records iter.Seq2[itemdb.Record, error]) iter.Seq2[itemdb.Record, error] {
 	return func(yield func(itemdb.Record, error) bool) {
-		yield(itemdb.Record{}, fmt.Errorf("vault %s: %w", id, ErrNotFound))
+		if tx.Get(memberKey(id, caller)) == nil {
+			yield(itemdb.Record{}, fmt.Errorf("vault %s: %w", id, ErrNotFound))
+			return
+		}
+		for rec, err := range records {
+			if !yield(rec, own(err)) {
+				return
+			}
+		}
 	}
 }
 
 // Item returns one item with its data, also from the trash, or ErrNotFound.
-// The slices are valid as long as the transaction.
+// The slices are valid as long as the transaction. With ErrDamaged the record
+// comes as far as it could be read.
 func Item(tx kv.Tx, caller, id, item seal.ID) (itemdb.Record, []byte, error) {
 	if tx.Get(memberKey(id, caller)) == nil {
 		return itemdb.Record{}, nil, fmt.Errorf("vault %s: %w", id, ErrNotFound)
 	}
 	rec, found, err := itemdb.Get(tx, itemdb.ID(id), itemdb.ID(item))
 	if err != nil {
-		return itemdb.Record{}, nil, err
+		return rec, nil, own(err)
 	}
 	if !found {
 		return itemdb.Record{}, nil, fmt.Errorf("item %s: %w", item, ErrNotFound)
@@ -209,5 +233,5 @@ func Item(tx kv.Tx, caller, id, item seal.ID) (itemdb.Record, []byte, error) {
 	if err == nil && !found {
 		err = fmt.Errorf("item %s has no data: %w", item, ErrDamaged)
 	}
-	return rec, data, err
+	return rec, data, own(err)
 }

@@ -40,7 +40,8 @@ func parseVault(id seal.ID, b []byte) (Vault, error) {
 	r := record.Read(b, version)
 	v := Vault{ID: id, Name: string(r.Bytes()), Type: Type(r.Bytes()), KeyVersion: r.Uint(), Revision: r.Uint()}
 	v.Created, v.Updated = r.Time(), r.Time()
-	if r.Done() != nil {
+	known := v.Type == Personal || v.Type == Shared
+	if r.Done() != nil || !known || v.KeyVersion == 0 || v.Revision == 0 {
 		return Vault{}, fmt.Errorf("vault %s: %w", id, ErrDamaged)
 	}
 	return v, nil
@@ -65,7 +66,8 @@ func parseMember(vault seal.ID, b []byte) (Membership, error) {
 	r.Fixed(m.Sender[:])
 	m.Added = r.Time()
 	m.Wrap, m.Signature = r.Bytes(), r.Bytes()
-	if r.Done() != nil {
+	known := m.Role == Owner || m.Role == Admin || m.Role == Member
+	if r.Done() != nil || !known {
 		return Membership{}, fmt.Errorf("member of vault %s: %w", vault, ErrDamaged)
 	}
 	return m, nil

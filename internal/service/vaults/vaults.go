@@ -119,6 +119,7 @@ func Create(tx kv.Tx, now time.Time, caller seal.ID, n New) (Vault, error) {
 			return Vault{}, fmt.Errorf("a vault of this name: %w", ErrExists)
 		}
 	}
+	now = now.UTC().Truncate(time.Millisecond) // as it is read back
 	v := Vault{
 		ID: n.ID, Name: n.Name, Type: n.Type, KeyVersion: 1, Revision: 1, Created: now, Updated: now,
 		Membership: Membership{Role: Owner, Wrap: n.Wrap, Sender: caller, Signature: n.Signature, Added: now},
@@ -153,26 +154,31 @@ func isWrap(b []byte, t Type) bool {
 	return len(b) >= 42 && len(b) <= 4096 && (b[0] == 1 || b[0] == 2) && b[1] == alg
 }
 
-// List returns the caller's vaults, oldest first.
+// List returns the caller's vaults, oldest first. One whose records are damaged
+// does not hide the others: it comes last and has its ID alone, no role.
 func List(tx kv.Tx, caller seal.ID) ([]Vault, error) {
-	var list []Vault
+	var list, damaged []Vault
 	prefix := userPrefix(caller)
 	for k := range tx.Scan(prefix) {
 		var id seal.ID
 		if len(k) != len(prefix)+len(id) {
-			return nil, ErrDamaged
+			continue
 		}
 		copy(id[:], k[len(prefix):])
 		v, err := Get(tx, caller, id)
-		if err != nil {
+		switch {
+		case err == nil:
+			list = append(list, v)
+		case errors.Is(err, ErrDamaged), errors.Is(err, ErrNotFound): // it was there once, else it would not be listed
+			damaged = append(damaged, Vault{ID: id})
+		default:
 			return nil, err
 		}
-		list = append(list, v)
 	}
 	slices.SortFunc(list, func(a, b Vault) int {
 		return cmp.Or(a.Created.Compare(b.Created), slices.Compare(a.ID[:], b.ID[:]))
 	})
-	return list, nil
+	return append(list, damaged...), nil
 }
 
 // Get returns one of the caller's vaults, or ErrNotFound.
@@ -191,12 +197,17 @@ func Get(tx kv.Tx, caller, id seal.ID) (Vault, error) {
 }
 
 // Delete removes a vault with everything in it, for good. Only an owner may.
+// It asks the caller's membership alone, so that a damaged vault can go too.
 func Delete(tx kv.Tx, caller, id seal.ID) error {
-	v, err := Get(tx, caller, id)
+	b := tx.Get(memberKey(id, caller))
+	if b == nil {
+		return fmt.Errorf("vault %s: %w", id, ErrNotFound)
+	}
+	m, err := parseMember(id, b)
 	if err != nil {
 		return err
 	}
-	if v.Role != Owner {
+	if m.Role != Owner {
 		return ErrDenied
 	}
 	if err := itemdb.DeleteVault(tx, itemdb.ID(id)); err != nil {

@@ -1,0 +1,248 @@
+//go:build unix
+
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+// A home is a directory for processes of the real binary.
+type home struct {
+	t   *testing.T
+	env []string
+}
+
+func newHome(t *testing.T, env ...string) home {
+	dir := filepath.Join(t.TempDir(), "kh")
+	h := home{t, append([]string{"KEYHOLD_HOME=" + dir, "HOME=" + t.TempDir(), "PATH=" + filepath.Dir(keyhold) + ":" + os.Getenv("PATH")}, env...)}
+	t.Cleanup(func() { _, _ = h.run("", "lock") })
+	return h
+}
+
+func (h home) command(args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	h.t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, keyhold, args...)
+	cmd.Env = h.env
+	return cmd
+}
+
+// run runs keyhold and returns its standard output and, on failure, an error
+// with what stood on standard error.
+func (h home) run(stdin string, args ...string) (string, error) {
+	cmd := h.command(args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("keyhold %s: %w: %s", strings.Join(args, " "), err, errs.String())
+	}
+	return out.String(), nil
+}
+
+// Many processes at once: on an empty home, and then all kinds of use.
+func TestProcesses_parallel(t *testing.T) {
+	t.Parallel()
+	const writers, readers = 20, 50
+	h := newHome(t, "KEYHOLD_PASSWORD="+password, "KEYHOLD_KEYRING=file")
+	each := func(n int, do func(i int) error) {
+		t.Helper()
+		errs := make([]error, n)
+		var wg sync.WaitGroup
+		for i := range n {
+			wg.Go(func() { errs[i] = do(i) })
+		}
+		wg.Wait()
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put := func(i int) error {
+		_, err := h.run(fmt.Sprintf("value %d", i), "put", fmt.Sprintf("item%d", i), "-")
+		return err
+	}
+	// All of them find the home empty; one makes the vault. Each one takes
+	// 64 MiB to derive the key, so not too many.
+	each(6, put)
+	if _, err := h.run("", "unlock"); err != nil {
+		t.Fatal(err)
+	}
+	each(writers+readers, func(i int) error {
+		if i < writers {
+			return put(i + 6)
+		}
+		got, err := h.run("", "get", fmt.Sprintf("item%d", i%6))
+		if err == nil && got != fmt.Sprintf("value %d\n", i%6) {
+			err = fmt.Errorf("item%d is %q", i%6, got)
+		}
+		return err
+	})
+	// The same item from all sides: one item, with the value of one of them.
+	each(writers, func(i int) error {
+		_, err := h.run(fmt.Sprintf("value %d", i), "put", "contested", "-")
+		return err
+	})
+	names, err := h.run("", "ls")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(names, "\n"); got != writers+6+1 {
+		t.Errorf("%d items, want %d:\n%s", got, writers+6+1, names)
+	}
+	for i := range writers + 6 {
+		if got, err := h.run("", "get", fmt.Sprintf("item%d", i)); err != nil || got != fmt.Sprintf("value %d\n", i) {
+			t.Errorf("item%d is %q, %v", i, got, err)
+		}
+	}
+	vaults, err := h.run("", "vault", "list")
+	if err != nil || strings.Count(vaults, "\n") != 1 {
+		t.Errorf("vaults: %q, %v", vaults, err)
+	}
+}
+
+// A terminal is one end of a pseudo-terminal that a test reads and types at.
+type terminal struct {
+	*os.File
+	seen []byte
+}
+
+func startOnTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
+	t.Helper()
+	f, err := pty.Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return &terminal{File: f}
+}
+
+// expect reads until text was seen.
+func (term *terminal) expect(t *testing.T, text string) {
+	t.Helper()
+	if err := term.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for !bytes.Contains(term.seen, []byte(text)) {
+		b := make([]byte, 1024)
+		n, err := term.Read(b)
+		term.seen = append(term.seen, b[:n]...)
+		if err != nil && !bytes.Contains(term.seen, []byte(text)) {
+			t.Fatalf("no %q on the terminal: %v; there is %q", text, err, term.seen)
+		}
+	}
+}
+
+func (term *terminal) send(t *testing.T, text string) {
+	t.Helper()
+	if _, err := io.WriteString(term, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A person sets up keyhold at a terminal and types what it asks for. Nothing
+// of it is shown.
+func TestTerminal_firstUse(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	cmd := h.command("put", "mail", "username=me@example.com")
+	term := startOnTerminal(t, cmd)
+	term.expect(t, "New master password (12 characters or more): ")
+	term.send(t, password+"\n")
+	term.expect(t, "The same again: ")
+	term.send(t, password+"\n")
+	term.expect(t, "password of mail: ")
+	term.send(t, "hunter2\n")
+	term.expect(t, `stored "mail" in the vault "personal"`)
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{"hunter2", "battery"} {
+		if bytes.Contains(term.seen, []byte(secret)) {
+			t.Errorf("%q was shown: %q", secret, term.seen)
+		}
+	}
+	if got := bytes.Count(term.seen, []byte("keyhold: ")); got != 3 {
+		t.Errorf("%d notices, want two about the vault and one about the item: %q", got, term.seen)
+	}
+}
+
+// Ctrl-C at a question ends keyhold by that signal, so that the shell's loop
+// ends too, and leaves the terminal as it was.
+func TestTerminal_interrupt(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	if _, err := h.run("hunter2", "put", "mail", "-", "--password-file", passwordFile(t)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("bash", "-c", `stty -a | grep -o -- '-*echo ' ; for i in 1 2 3; do echo "round $i"; keyhold get mail; done; echo "after: $?"`)
+	cmd.Env = h.env
+	term := startOnTerminal(t, cmd)
+	term.expect(t, "Master password: ")
+	term.send(t, "\x03")
+	err := cmd.Wait()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGINT {
+		t.Errorf("the loop ended with %v, not by SIGINT", err)
+	}
+	_ = term.SetReadDeadline(time.Now().Add(time.Second))
+	rest, _ := io.ReadAll(term)
+	if all := string(term.seen) + string(rest); strings.Contains(all, "round 2") || strings.Contains(all, "after") {
+		t.Errorf("the loop went on: %q", all)
+	}
+}
+
+func passwordFile(t *testing.T) string {
+	name := filepath.Join(t.TempDir(), "pw")
+	if err := os.WriteFile(name, []byte(password+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// What cannot be written is an error, unless nobody reads any more.
+func TestOutput_notWritable(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, "KEYHOLD_PASSWORD="+password)
+	if _, err := h.run("hunter2", "put", "mail", "-"); err != nil {
+		t.Fatal(err)
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	defer full.Close()
+	for _, args := range [][]string{{"get", "mail"}, {"ls"}, {"get", "mail", "--json"}, {"version"}, {"status"}} {
+		cmd := h.command(args...)
+		var errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = full, &errs
+		if err := cmd.Run(); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(errs.String(), "no space left") {
+			t.Errorf("%v to a full disk: %v, %s", args, err, &errs)
+		}
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	defer w.Close()
+	cmd := h.command("ls")
+	var errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = w, &errs
+	_ = cmd.Run() // by SIGPIPE
+	if errs.Len() > 0 {
+		t.Errorf("a closed pipe: %s", &errs)
+	}
+}
