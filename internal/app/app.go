@@ -119,7 +119,7 @@ func (a *App) CanAsk() bool { return !a.Settings.NoInput && a.Prompt.Available()
 // Verbose writes a line about what is being done, if -v asks for it.
 func (a *App) Verbose(text string) {
 	if a.Settings.Verbose > 0 {
-		_, _ = io.WriteString(a.Err, "keyhold: "+output.Safe(text)+"\n")
+		a.Messages().Detail(text)
 	}
 }
 

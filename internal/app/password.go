@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/keyhold/keyhold/internal/generate"
 	"github.com/keyhold/keyhold/internal/secret"
 )
 
@@ -85,7 +86,7 @@ func (a *App) Password(ctx context.Context) (secret.String, error) {
 	case !a.CanAsk():
 		return secret.String{}, fmt.Errorf("the master password is needed: %w", ErrNoAnswer)
 	default:
-		if pw, err = a.Prompt.Secret(ctx, "Master password: "); err != nil {
+		if pw, err = a.Prompt.Secret(ctx, masterPrompt(a.Settings.Profile)); err != nil {
 			return secret.String{}, a.promptError(err)
 		}
 	}
@@ -118,37 +119,55 @@ func (a *App) NewPassword(ctx context.Context, what string) (secret.String, erro
 	if !a.CanAsk() {
 		return secret.String{}, fmt.Errorf("a new master password is needed: %w", ErrNoAnswer)
 	}
-	prompt := what + fmt.Sprintf("New master password (%d characters or more): ", minPassword)
+	pw, err := a.askNewPassword(ctx, what)
+	if err != nil {
+		return secret.String{}, err
+	}
+	a.warnWeak(pw)
+	a.password = &pw
+	return pw, nil
+}
+
+// askNewPassword asks until a fitting password was typed twice. An empty
+// answer has a passphrase made up, to be typed once.
+func (a *App) askNewPassword(ctx context.Context, what string) (secret.String, error) {
+	prompt := what + fmt.Sprintf("New master password (%d characters or more; nothing: suggest one): ", minPassword)
 	for {
 		pw, err := a.Prompt.Secret(ctx, prompt)
 		if err != nil {
 			return secret.String{}, a.promptError(err)
 		}
+		again := "The same again: "
 		switch answer := strings.ToLower(pw.Reveal()); answer {
 		case "y", "yes": // an answer to the offer above the question
 			prompt = "New master password: "
 			continue
 		case "n", "no":
 			return secret.String{}, ErrDeclined
+		case "":
+			recipe := generate.Recipe{Words: suggestedWords}
+			if pw, err = recipe.Make(a.Rand); err != nil {
+				return secret.String{}, err
+			}
+			again = "Write this down and keep it: " + pw.Reveal() + "\nType it: "
 		}
 		if reason := unfit(pw); reason != "" {
 			prompt = "The password " + reason + ".\nNew master password: "
 			continue
 		}
-		again, err := a.Prompt.Secret(ctx, "The same again: ")
+		typed, err := a.Prompt.Secret(ctx, again)
 		if err != nil {
 			return secret.String{}, a.promptError(err)
 		}
-		if !again.Equal(pw) {
-			prompt = "The two are not the same.\nNew master password: "
-			continue
+		if typed.Equal(pw) {
+			return pw, nil
 		}
-		again.Wipe()
-		a.warnWeak(pw)
-		a.password = &pw
-		return pw, nil
+		prompt = "The two are not the same.\nNew master password: "
 	}
 }
+
+// suggestedWords is how many words a suggested passphrase has: 78 bits.
+const suggestedWords = 6
 
 // unfit says why pw cannot be a new master password, or "".
 func unfit(pw secret.String) string {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/device"
@@ -119,18 +120,57 @@ func (a *App) unlockFromSource(ctx context.Context, d backend.Driver, deps backe
 	if err != nil {
 		return secret.Bytes{}, err
 	}
-	return d.Unlock(ctx, deps, pw)
+	return a.unlock(ctx, d, deps, pw)
+}
+
+// A WrongPasswordError reports a master password that opens nothing.
+type WrongPasswordError struct {
+	Worked time.Time // when one did last; zero: never on this machine
+}
+
+func (e *WrongPasswordError) Error() string {
+	if e.Worked.IsZero() {
+		return "wrong password"
+	}
+	return "wrong password, or the account record is damaged: the last unlock was at " + e.Worked.Format(time.RFC3339)
+}
+
+// Unwrap makes every WrongPasswordError a vault.ErrWrongPassword.
+func (e *WrongPasswordError) Unwrap() error { return vault.ErrWrongPassword }
+
+// unlock has the driver open the keys and remembers that it worked.
+func (a *App) unlock(ctx context.Context, d backend.Driver, deps backend.Deps, pw secret.String) (secret.Bytes, error) {
+	profile, err := a.Profile()
+	if err != nil {
+		return secret.Bytes{}, err
+	}
+	home, err := a.Home()
+	if err != nil {
+		return secret.Bytes{}, err
+	}
+	keys, err := d.Unlock(ctx, deps, pw)
+	if errors.Is(err, vault.ErrWrongPassword) {
+		worked, _ := home.LastUnlocked(profile)
+		return secret.Bytes{}, &WrongPasswordError{worked}
+	}
+	if err == nil {
+		// In a home that cannot be written to it is not remembered.
+		if err := home.MarkUnlocked(profile, a.Now()); err != nil {
+			a.Verbose("the time of the unlock is not kept: " + err.Error())
+		}
+	}
+	return keys, err
 }
 
 // unlockByAsking asks for the password until it opens, a few times at most.
 func (a *App) unlockByAsking(ctx context.Context, d backend.Driver, deps backend.Deps) (secret.Bytes, error) {
-	prompt := "Master password: "
+	prompt := masterPrompt(a.Settings.Profile)
 	for try := 1; ; try++ {
 		pw, err := a.Prompt.Secret(ctx, prompt)
 		if err != nil {
 			return secret.Bytes{}, a.promptError(err)
 		}
-		keys, err := d.Unlock(ctx, deps, pw)
+		keys, err := a.unlock(ctx, d, deps, pw)
 		if err == nil {
 			a.password = &pw
 			return keys, nil
@@ -138,8 +178,16 @@ func (a *App) unlockByAsking(ctx context.Context, d backend.Driver, deps backend
 		if !errors.Is(err, vault.ErrWrongPassword) || try == tries {
 			return secret.Bytes{}, err
 		}
-		prompt = "Wrong password. Master password: "
+		prompt = "Wrong password. " + masterPrompt(a.Settings.Profile)
 	}
+}
+
+// masterPrompt asks for the master password and says of what.
+func masterPrompt(profile string) string {
+	if profile == "" {
+		profile = DefaultProfile
+	}
+	return "Master password of the profile " + profile + ": "
 }
 
 // tryStart opens a session if some keyring keeps its key. That none does is no

@@ -160,7 +160,7 @@ func TestTerminal_firstUse(t *testing.T) {
 	h := newHome(t)
 	cmd := h.command("put", "mail", "username=me@example.com")
 	term := startOnTerminal(t, cmd)
-	term.expect(t, "New master password (12 characters or more): ")
+	term.expect(t, "New master password (12 characters or more; nothing: suggest one): ")
 	term.send(t, password+"\n")
 	term.expect(t, "The same again: ")
 	term.send(t, password+"\n")
@@ -180,6 +180,37 @@ func TestTerminal_firstUse(t *testing.T) {
 	}
 }
 
+// Who types nothing is given a passphrase to write down, and types that.
+func TestTerminal_suggestion(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	cmd := h.command("vault", "create", "personal")
+	term := startOnTerminal(t, cmd)
+	term.expect(t, "nothing: suggest one): ")
+	term.send(t, "\n")
+	term.expect(t, "Type it: ")
+	_, rest, _ := strings.Cut(string(term.seen), "keep it: ")
+	phrase, _, _ := strings.Cut(rest, "\r\n")
+	if strings.Count(phrase, "-") < 5 {
+		t.Fatalf("suggested %q", phrase)
+	}
+	term.send(t, phrase+"\n")
+	term.expect(t, `made the vault "personal"`)
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "pw")
+	if err := os.WriteFile(name, []byte(phrase), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.run("", "lock"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.run("", "vault", "show", "--password-file", name); err != nil {
+		t.Error(err)
+	}
+}
+
 // Ctrl-C at a question ends keyhold by that signal, so that the shell's loop
 // ends too, and leaves the terminal as it was.
 func TestTerminal_interrupt(t *testing.T) {
@@ -191,7 +222,7 @@ func TestTerminal_interrupt(t *testing.T) {
 	cmd := exec.Command("bash", "-c", `stty -a | grep -o -- '-*echo ' ; for i in 1 2 3; do echo "round $i"; keyhold get mail; done; echo "after: $?"`)
 	cmd.Env = h.env
 	term := startOnTerminal(t, cmd)
-	term.expect(t, "Master password: ")
+	term.expect(t, "Master password of the profile default: ")
 	term.send(t, "\x03")
 	err := cmd.Wait()
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGINT {

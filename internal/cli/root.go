@@ -4,19 +4,27 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/cli/itemcmd"
 	"github.com/keyhold/keyhold/internal/cli/logincmd"
 	"github.com/keyhold/keyhold/internal/cli/vaultcmd"
 	"github.com/keyhold/keyhold/internal/output"
 )
 
+// NewRoot returns the whole command tree, to be looked at.
+func NewRoot(a *app.App) *cobra.Command { return newRoot(a, func() {}) }
+
 // newRoot returns the whole command tree. started is called before a command
 // runs, when its flags and arguments are right.
 func newRoot(a *app.App, started func()) *cobra.Command {
 	cobra.EnableTraverseRunHooks = false
 	root := &cobra.Command{
-		Use:               "keyhold",
-		Short:             "A developer's secrets, encrypted on this machine",
+		Use:   "keyhold",
+		Short: "Keep a developer's secrets, encrypted on this machine",
+		Long: "Keep a developer's secrets in a store on this machine that is encrypted with a master password, and give them back\n" +
+			"at the terminal and to scripts. An item is a named thing with fields; a vault is a named box of items.\n\n" +
+			"The vaults are in the directory KEYHOLD_HOME, else $XDG_DATA_HOME/keyhold, else ~/.local/share/keyhold.",
+		Example:           "  keyhold put mail username=me@example.com\n  keyhold get mail",
 		Args:              cobra.ArbitraryArgs,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -57,7 +65,7 @@ func newRoot(a *app.App, started func()) *cobra.Command {
 	}
 	add("items", itemcmd.NewPut(a), itemcmd.NewGet(a), itemcmd.NewLs(a), itemcmd.NewRm(a))
 	add("vaults", vaultcmd.NewVault(a), vaultcmd.NewUnlock(a), vaultcmd.NewLock(a))
-	add("more", logincmd.NewStatus(a), newVersion(a))
+	add("more", logincmd.NewStatus(a), newCompletion(a), newVersion(a))
 	item := itemcmd.NewItem(a)
 	item.GroupID = "items"
 	root.AddCommand(item)
@@ -68,6 +76,9 @@ func newRoot(a *app.App, started func()) *cobra.Command {
 	root.SetHelpTemplate(helpTemplate)
 	return root
 }
+
+// anyArguments is more than a command line has.
+const anyArguments = 1 << 20
 
 func globalFlags(root *cobra.Command, a *app.App) {
 	f, s := root.PersistentFlags(), &a.Settings
@@ -88,6 +99,14 @@ func globalFlags(root *cobra.Command, a *app.App) {
 	f.IntVar(&s.Password.FD, "password-fd", -1, "read the master password from this file `descriptor`")
 	f.StringVar(&s.Password.File, "password-file", "", "read the master password from this `file`")
 	f.BoolVar(&s.Password.Stdin, "password-stdin", false, "read the master password from standard input")
+	for flag, offer := range map[string]cobra.CompletionFunc{
+		"vault": complete.Vaults(a, anyArguments), "format": complete.Words(output.Formats()...),
+		"color": complete.Words("auto", "always", "never"), "profile": complete.Words(app.DefaultProfile),
+		"password-fd": complete.Nothing,
+	} {
+		// It fails only for a flag that is not there, which every test would show.
+		_ = root.RegisterFlagCompletionFunc(flag, offer)
+	}
 }
 
 // readFormat puts --format and --json into the settings.

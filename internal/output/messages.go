@@ -52,6 +52,15 @@ func (m *Messages) Notice(text string) {
 	}
 }
 
+// Detail writes what is being done, for who asked to see it.
+func (m *Messages) Detail(text string) {
+	if m.o.JSON {
+		m.object("detail", Object{{"message", text}})
+		return
+	}
+	m.text(m.o.Program + ": " + Safe(text) + "\n")
+}
+
 // Fail writes the error that ends the command, and below it the hint, if there
 // is one; as text the hint is left out if quiet. The code is one of status.
 // With retryable the same command may work a little later.

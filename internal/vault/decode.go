@@ -75,19 +75,13 @@ func compact(v jsontext.Value) jsontext.Value {
 // binaryFields. The names of other members stay there.
 func typeFields(m map[string]jsontext.Value, t Type) []Field {
 	list, isList := array(m[memberBinary])
-	named := func(json string) func(jsontext.Value) bool {
-		return func(v jsontext.Value) bool {
-			s, ok := str(v)
-			return ok && s == json
-		}
-	}
 	var fields []Field
 	for _, ft := range t.Fields {
-		binary := slices.ContainsFunc(list, named(ft.JSON))
+		binary := slices.ContainsFunc(list, is(ft.JSON))
 		read := func(v jsontext.Value) (secret.Bytes, bool) { return value(v, binary) }
 		if b, ok := take(m, ft.JSON, read); ok {
 			fields = append(fields, Field{Name: ft.Name, Kind: ft.kind(), Value: b})
-			list = slices.DeleteFunc(list, named(ft.JSON))
+			list = slices.DeleteFunc(list, is(ft.JSON))
 		}
 	}
 	if isList {
@@ -97,6 +91,14 @@ func typeFields(m map[string]jsontext.Value, t Type) []Field {
 		m[memberBinary] = joined(list)
 	}
 	return fields
+}
+
+// is returns whether a value is the string s.
+func is(s string) func(jsontext.Value) bool {
+	return func(v jsontext.Value) bool {
+		got, ok := str(v)
+		return ok && got == s
+	}
 }
 
 // joined is the JSON array of list.

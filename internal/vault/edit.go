@@ -38,16 +38,16 @@ func (e Edit) Apply(it Item, at time.Time) (Item, error) {
 	}
 	isNew := it.ID == ""
 	past := changes(it, out)
-	if len(past) == 0 && !isNew {
+	if len(past) == 0 && len(displaced(it, out)) == 0 && !isNew {
 		return it.clone(), nil
 	}
 	out.Updated = it.after(at)
-	out.displace("updatedAt")
+	out.displace(memberUpdated)
 	if isNew {
 		out.Created = out.Updated
 		return out, nil
 	}
-	out.displace("history")
+	out.displace(memberHistory)
 	past = append(past, displaced(it, out)...)
 	for i := range past {
 		past[i].At = out.Updated
@@ -122,6 +122,9 @@ func (it *Item) set(f Field) (fieldKey, error) {
 			return fieldKey{}, err
 		}
 		it.displace(member)
+		if !key.custom {
+			it.dropBinary(member)
+		}
 		it.Fields = append(it.Fields, f)
 		it.sortFields()
 	}
@@ -129,6 +132,20 @@ func (it *Item) set(f Field) (fieldKey, error) {
 		it.displace(memberBinary)
 	}
 	return key, nil
+}
+
+// dropBinary takes the name of a member that could not be read out of those
+// that binaryFields still names.
+func (it *Item) dropBinary(member string) {
+	list, _ := array(it.Extra[memberBinary])
+	left := slices.DeleteFunc(slices.Clone(list), is(member))
+	switch {
+	case len(left) == len(list):
+	case len(left) == 0:
+		it.displace(memberBinary)
+	default:
+		it.Extra[memberBinary] = joined(left)
+	}
 }
 
 // fit returns f as an item of this type has it, and the member that it is in.
@@ -205,7 +222,7 @@ func changes(was, now Item) []Past {
 		old := []byte(strings.Join(was.Tags, "\n"))
 		past = append(past, Past{Kind: ItemTags, Value: secret.Of(old), Absent: len(was.Tags) == 0})
 	}
-	return append(past, displaced(was, now)...)
+	return past
 }
 
 func changedFields(was, now Item) []Past {

@@ -151,20 +151,21 @@ func (e *encoder) list(name string) {
 // binaryFields of members that it did not write stay there.
 func (e *encoder) fields(it Item, t Type) (custom []Field) {
 	var binary []jsontext.Value
+	own := make(map[string]bool)
 	for _, f := range it.Fields {
 		ft, ok := t.Field(f.Name)
 		if f.Kind.Custom() || f.Kind == Opaque || !ok {
 			custom = append(custom, f)
 			continue
 		}
-		e.written[ft.JSON] = true
+		own[ft.JSON], e.written[ft.JSON] = true, true
 		if e.text(ft.JSON, f.Value.Reveal()) {
 			binary = append(binary, jsontext.Value(`"`+ft.JSON+`"`))
 		}
 	}
 	kept, isList := array(it.Extra[memberBinary])
 	for _, v := range kept {
-		if s, ok := str(v); !ok || !e.written[s] {
+		if s, ok := str(v); !ok || !own[s] {
 			binary = append(binary, v)
 		}
 	}

@@ -83,6 +83,9 @@ func (f form) check(as *assignment) error {
 		as.name = f.kind.Main
 	}
 	ft, ofType := f.kind.Field(as.name)
+	if own, ok := f.has.Field(as.name); ok && own.Kind.Custom() && as.kind == "" {
+		ofType = false // a field of one's own with this very name goes before an alias
+	}
 	switch {
 	case as.kind == vault.Hidden || as.kind == vault.Text:
 		if ofType {

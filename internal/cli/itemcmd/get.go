@@ -14,6 +14,7 @@ import (
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/output"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/internal/vault"
@@ -38,6 +39,8 @@ func NewGet(a *app.App) *cobra.Command {
 			"member `encoding` says so.",
 		Example: "  keyhold get mail\n  keyhold get mail -f username\n  token=$(keyhold get github -n)",
 		Args:    args.Exactly("ITEM"),
+
+		ValidArgsFunction: complete.Items(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.name = args[0]
 			return o.run(cmd.Context())
@@ -45,6 +48,7 @@ func NewGet(a *app.App) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&o.field, "field", "f", "", "`field` to print; default the main one")
 	cmd.Flags().BoolVarP(&o.noNewline, "no-newline", "n", false, "print no newline after the value")
+	_ = cmd.RegisterFlagCompletionFunc("field", complete.Fields(a))
 	return cmd
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/output"
 	"github.com/keyhold/keyhold/internal/vault"
 )
@@ -37,6 +38,8 @@ func NewLs(a *app.App) *cobra.Command {
 			"pipe, one a line. With -l a pipe gets the columns name, type, time of the last change, id.",
 		Example: "  keyhold ls\n  keyhold ls web/\n  keyhold ls -l --type api_key\n  keyhold ls -0 | xargs -0 -n1 keyhold get",
 		Args:    args.Between(nil, "PREFIX"),
+
+		ValidArgsFunction: complete.Items(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				o.prefix = norm.NFC.String(args[0])
@@ -50,6 +53,8 @@ func NewLs(a *app.App) *cobra.Command {
 	f.BoolVar(&o.tree, "tree", false, "show the parts of names between slashes as a tree")
 	f.StringVar(&o.kind, "type", "", "only items of this `type`")
 	f.StringArrayVar(&o.tags, "tag", nil, "only items with this `tag`; repeatable")
+	_ = cmd.RegisterFlagCompletionFunc("type", complete.Types())
+	_ = cmd.RegisterFlagCompletionFunc("tag", complete.Nothing)
 	return cmd
 }
 

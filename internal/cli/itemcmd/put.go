@@ -11,6 +11,7 @@ import (
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -43,6 +44,8 @@ func NewPut(a *app.App) *cobra.Command {
 		Example: "  keyhold put mail username=me@example.com\n  printf %s \"$TOKEN\" | keyhold put github -\n" +
 			"  keyhold put deploy --type ssh_key private_key=@id_ed25519\n  keyhold put mail --hidden recovery --tag private",
 		Args: args.AtLeast("ITEM"),
+
+		ValidArgsFunction: complete.Items(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.name, o.fields = norm.NFC.String(args[0]), args[1:]
 			return o.run(cmd.Context())
@@ -56,6 +59,7 @@ func NewPut(a *app.App) *cobra.Command {
 	f.StringArrayVar(&o.untags, "untag", nil, "take this `tag` away; repeatable")
 	f.BoolVar(&o.onlyNew, "new", false, "make a new item, also if one has this name")
 	f.BoolVar(&o.existing, "existing", false, "change an item that is there, make none")
+	_ = cmd.RegisterFlagCompletionFunc("type", complete.Types())
 	return cmd
 }
 

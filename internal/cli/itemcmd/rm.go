@@ -12,6 +12,7 @@ import (
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/output"
 	"github.com/keyhold/keyhold/internal/vault"
 )
@@ -22,6 +23,9 @@ type rmOptions struct {
 	names     []string
 	recursive bool
 }
+
+// manyItems is more than anybody types.
+const manyItems = 1000
 
 // NewRm returns the rm command.
 func NewRm(a *app.App) *cobra.Command {
@@ -34,6 +38,8 @@ func NewRm(a *app.App) *cobra.Command {
 			"it (`web` means `web/github` too), and the command asks first.",
 		Example: "  keyhold rm mail\n  keyhold rm -r web",
 		Args:    args.AtLeast("ITEM"),
+
+		ValidArgsFunction: complete.Items(a, manyItems),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.names = args
 			return o.run(cmd.Context())
@@ -54,7 +60,7 @@ func (o *rmOptions) run(ctx context.Context) error {
 		return err
 	}
 	if o.recursive {
-		question := fmt.Sprintf("Move %d items of the vault %q to the trash?", len(entries), output.Safe(info.Name))
+		question := fmt.Sprintf("Move items (%d) of the vault %q on this machine to the trash?", len(entries), output.Safe(info.Name))
 		if err := o.app.Confirm(ctx, question); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/output"
 	"github.com/keyhold/keyhold/internal/vault"
@@ -27,6 +28,8 @@ func NewStatus(a *app.App) *cobra.Command {
 			"if the vaults are unlocked, else 4.",
 		Example: "  keyhold status\n  keyhold status --check || keyhold unlock",
 		Args:    args.None(),
+
+		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if check {
 				if _, err := a.PeekSession(cmd.Context()); err != nil {

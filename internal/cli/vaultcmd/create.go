@@ -9,6 +9,7 @@ import (
 
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -28,6 +29,8 @@ func newCreate(a *app.App) *cobra.Command {
 			"a session is open. Names have no @, no / and no control characters.",
 		Example: "  keyhold vault create work\n  keyhold vault create work --json",
 		Args:    args.Exactly("NAME"),
+
+		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.name = args[0]
 			return o.run(cmd.Context())

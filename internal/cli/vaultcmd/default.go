@@ -10,6 +10,7 @@ import (
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
 )
 
 func newDefault(a *app.App) *cobra.Command {
@@ -19,6 +20,8 @@ func newDefault(a *app.App) *cobra.Command {
 		Long:    "Show the vault that item commands use without --vault, or choose another one. At first it is the oldest.",
 		Example: "  keyhold vault default\n  keyhold vault default work",
 		Args:    args.Between(nil, "NAME"),
+
+		ValidArgsFunction: complete.Vaults(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return showDefault(cmd.Context(), a)

@@ -10,6 +10,7 @@ import (
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/output"
 )
 
@@ -20,6 +21,8 @@ func newDelete(a *app.App) *cobra.Command {
 		Long:    "Delete a vault with its items and its trash. Nothing brings it back. The command asks for the vault's name.",
 		Example: "  keyhold vault delete work\n  keyhold vault delete work --yes",
 		Args:    args.Exactly("NAME"),
+
+		ValidArgsFunction: complete.Vaults(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return remove(cmd.Context(), a, args[0])
 		},
@@ -48,7 +51,7 @@ func remove(ctx context.Context, a *app.App, name string) error {
 		if err != nil {
 			return err
 		}
-		warning += fmt.Sprintf(" with %d items and %d in the trash", items, trashed)
+		warning += fmt.Sprintf(" with its items (%d) and its trash (%d)", items, trashed)
 	}
 	if err := a.ConfirmName(ctx, warning+", for good.", info.Name); err != nil {
 		return err

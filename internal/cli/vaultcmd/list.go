@@ -8,6 +8,7 @@ import (
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/output"
 )
 
@@ -19,6 +20,8 @@ func newList(a *app.App) *cobra.Command {
 		Long:    "List the vaults, oldest first. A pipe gets the columns name, default, state, id.",
 		Example: "  keyhold vault list\n  keyhold vault list --json",
 		Args:    args.None(),
+
+		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return list(cmd.Context(), a)
 		},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/output"
 )
 
@@ -20,6 +21,8 @@ func NewLock(a *app.App) *cobra.Command {
 			"those of that profile. That nothing was open is no error.",
 		Example: "  keyhold lock\n  keyhold lock --profile default",
 		Args:    args.None(),
+
+		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			profile := ""
 			if cmd.Flags().Changed("profile") {

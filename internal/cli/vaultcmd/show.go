@@ -8,6 +8,7 @@ import (
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
 )
 
 func newShow(a *app.App) *cobra.Command {
@@ -17,6 +18,8 @@ func newShow(a *app.App) *cobra.Command {
 		Long:    "Show a vault: its id, how many items are in it, when it was made and changed. Without NAME the default one.",
 		Example: "  keyhold vault show\n  keyhold vault show work --json",
 		Args:    args.Between(nil, "NAME"),
+
+		ValidArgsFunction: complete.Vaults(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return show(cmd.Context(), a, named(a, args))
 		},

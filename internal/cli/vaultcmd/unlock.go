@@ -10,6 +10,7 @@ import (
 
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/output"
 )
@@ -33,6 +34,8 @@ func NewUnlock(a *app.App) *cobra.Command {
 			"the variable KEYHOLD_SESSION, so that only what this shell starts has the session.",
 		Example: "  keyhold unlock\n  keyhold unlock --ttl 30m\n  eval \"$(keyhold unlock --export)\"\n  keyhold unlock --export fish | source",
 		Args:    args.Between(nil, "SHELL"),
+
+		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := o.readShell(args); err != nil {
 				return err
@@ -45,6 +48,7 @@ func NewUnlock(a *app.App) *cobra.Command {
 	f.DurationVar(&o.idle, "idle", device.DefaultIdle, "lock after this `time` without use")
 	f.StringVar(&o.export, "export", "", "print KEYHOLD_SESSION for this `shell`: posix, fish or powershell")
 	f.Lookup("export").NoOptDefVal = "posix"
+	_ = cmd.RegisterFlagCompletionFunc("export", complete.Words("posix", "fish", "powershell"))
 	return cmd
 }
 

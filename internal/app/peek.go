@@ -1,0 +1,44 @@
+package app
+
+import (
+	"context"
+	"slices"
+
+	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/device"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+// Peek returns the account of the open session without renewing it, or
+// device.ErrNoSession. Nothing is asked and no password source is used.
+func (a *App) Peek(ctx context.Context) (backend.Account, error) {
+	s, err := a.PeekSession(ctx)
+	if err != nil {
+		return nil, err
+	}
+	driver, deps, err := a.driver()
+	if err != nil {
+		return nil, err
+	}
+	return driver.Open(ctx, deps, s.Keys())
+}
+
+// PeekVault returns the vault that item commands use, by Peek.
+func (a *App) PeekVault(ctx context.Context) (vault.Vault, error) {
+	account, err := a.Peek(ctx)
+	if err != nil {
+		return nil, err
+	}
+	infos, err := account.Vaults(ctx)
+	if err != nil {
+		return nil, err
+	}
+	name := a.Settings.Vault
+	i := slices.IndexFunc(infos, func(i backend.Info) bool {
+		return i.ID == name || i.Name == name || name == "" && i.Default
+	})
+	if i < 0 {
+		return nil, device.ErrNoSession
+	}
+	return account.Vault(ctx, infos[i].ID)
+}

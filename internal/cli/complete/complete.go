@@ -1,0 +1,116 @@
+// Package complete is what the shell's completion offers: words of keyhold's
+// own and names from an open session. It asks nothing, reaches no network,
+// shows no value and renews no session; while locked it offers no names.
+package complete
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+const noFiles = cobra.ShellCompDirectiveNoFileComp
+
+// Words offers these words.
+func Words(words ...string) cobra.CompletionFunc { return cobra.FixedCompletions(words, noFiles) }
+
+// Nothing offers nothing, not even files.
+func Nothing(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, noFiles
+}
+
+// Types offers the types of items.
+func Types() cobra.CompletionFunc {
+	var names []string
+	for _, t := range vault.Types() {
+		names = append(names, t.Name)
+	}
+	return Words(names...)
+}
+
+// Items offers the names of the items of the vault, for the first most arguments.
+func Items(a *app.App, most int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
+		if len(given) >= most {
+			return nil, noFiles
+		}
+		return items(cmd.Context(), a, word), noFiles
+	}
+}
+
+func items(ctx context.Context, a *app.App, word string) []string {
+	v, err := a.PeekVault(ctx)
+	if err != nil {
+		return nil
+	}
+	defer v.Close()
+	var names []string
+	for e, err := range v.Entries(ctx) {
+		if err == nil {
+			names = offer(names, e.Name, word)
+		}
+	}
+	return names
+}
+
+// Vaults offers the names of the vaults, for the first most arguments.
+func Vaults(a *app.App, most int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
+		if len(given) >= most {
+			return nil, noFiles
+		}
+		account, err := a.Peek(cmd.Context())
+		if err != nil {
+			return nil, noFiles
+		}
+		infos, err := account.Vaults(cmd.Context())
+		if err != nil {
+			return nil, noFiles
+		}
+		var names []string
+		for _, i := range infos {
+			names = offer(names, i.Name, word)
+		}
+		return names, noFiles
+	}
+}
+
+// Fields offers the fields that the item of the first argument has.
+func Fields(a *app.App) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
+		if len(given) == 0 {
+			return nil, noFiles
+		}
+		it, ok := item(cmd.Context(), a, given[0])
+		if !ok {
+			return nil, noFiles
+		}
+		var names []string
+		for _, n := range it.FieldNames() {
+			names = offer(names, n, word)
+		}
+		return names, noFiles
+	}
+}
+
+func item(ctx context.Context, a *app.App, name string) (vault.Item, bool) {
+	v, err := a.PeekVault(ctx)
+	if err != nil {
+		return vault.Item{}, false
+	}
+	defer v.Close()
+	it, err := vault.Find(ctx, v, name)
+	return it, err == nil
+}
+
+// offer appends name if it begins with word and fits on a line of its own.
+func offer(names []string, name, word string) []string {
+	if !strings.HasPrefix(name, word) || strings.ContainsAny(name, "\t\n\r") {
+		return names
+	}
+	return append(names, name)
+}
