@@ -69,9 +69,22 @@ func TestMalformed(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	f.Add(sample())
+	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if fields, err := read(b, 7); err == nil && len(fields) != 7 {
-			t.Error("fields are missing")
+		r := record.Read(b, 7)
+		var fixed [4]byte
+		w := record.New(7)
+		w.Byte(r.Byte())
+		w.Uint(r.Uint())
+		w.Time(r.Time())
+		r.Fixed(fixed[:])
+		w.Fixed(fixed[:])
+		w.Bytes(r.Bytes())
+		switch err := r.Done(); {
+		case err != nil && !errors.Is(err, record.ErrMalformed):
+			t.Errorf("%v, want ErrMalformed", err)
+		case err == nil && !bytes.Equal(w.Record(), b):
+			t.Errorf("%x is written as %x", b, w.Record())
 		}
 	})
 }

@@ -16,7 +16,8 @@ import (
 )
 
 // defaultKey holds the id of the default vault, 16 bytes. Without it, or if
-// that vault is gone, the oldest one is the default.
+// that vault is gone, the oldest one is the default. The first vault is put
+// there at once: a clock that went back must not make another one the oldest.
 var defaultKey = []byte("l/default")
 
 // An account is the person whose vaults are in this store.
@@ -36,10 +37,7 @@ var _ interface {
 func (a *account) Vaults(ctx context.Context) ([]backend.Info, error) {
 	var infos []backend.Info
 	err := a.d.Store.View(ctx, func(tx kv.Tx) error {
-		list, err := vaults.List(tx, a.keys.User)
-		if err != nil {
-			return err
-		}
+		list := vaults.List(tx, a.keys.User)
 		infos = make([]backend.Info, len(list))
 		chosen := -1
 		for i, v := range list {
@@ -117,8 +115,10 @@ func (a *account) CreateVault(ctx context.Context, name string) (backend.Info, e
 		return backend.Info{}, err
 	}
 	var made vaults.Vault
+	var first bool
 	err = a.d.Store.Update(ctx, func(tx kv.Tx) error {
-		made, err = vaults.Create(tx, a.d.Now(), a.keys.User, n)
+		first = len(vaults.List(tx, a.keys.User)) == 0
+		made, err = putVault(tx, a.d, a.keys.User, n, first)
 		return err
 	})
 	if err != nil {
@@ -130,8 +130,17 @@ func (a *account) CreateVault(ctx context.Context, name string) (backend.Info, e
 		err = fmt.Errorf("the vault %q was made, but its key is not in the open session: %w", name, err)
 	}
 	info := a.info(made)
-	info.Default = len(infos) == 0
+	info.Default = first
 	return info, err
+}
+
+// putVault keeps a new vault.
+func putVault(tx kv.Tx, d backend.Deps, owner seal.ID, n vaults.New, isDefault bool) (vaults.Vault, error) {
+	v, err := vaults.Create(tx, d.Now(), owner, n)
+	if err == nil && isDefault {
+		err = tx.Put(defaultKey, n.ID[:])
+	}
+	return v, err
 }
 
 // makeVault asks for the master password and makes the key of a new vault.

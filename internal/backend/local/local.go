@@ -60,7 +60,7 @@ func unlock(ctx context.Context, d backend.Deps, password secret.String) (secret
 	var list []vaults.Vault
 	err := d.Store.View(ctx, func(tx kv.Tx) (err error) {
 		if a, err = only(tx); err == nil {
-			list, err = vaults.List(tx, a.ID)
+			list = vaults.List(tx, a.ID)
 		}
 		return err
 	})
@@ -105,7 +105,7 @@ func create(ctx context.Context, d backend.Deps, password secret.String, s backe
 		if err := accounts.Create(tx, o.Account); err != nil {
 			return err
 		}
-		_, err := vaults.Create(tx, d.Now(), o.ID, n)
+		_, err := putVault(tx, d, o.ID, n, true)
 		return err
 	})
 	if err != nil {

@@ -120,7 +120,7 @@ func (s store) get(caller, id seal.ID) (v vaults.Vault, err error) {
 }
 
 func (s store) list(caller seal.ID) (list []vaults.Vault) {
-	s.view(func(tx kv.Tx) (err error) { list, err = vaults.List(tx, caller); return err })
+	s.view(func(tx kv.Tx) error { list = vaults.List(tx, caller); return nil })
 	return list
 }
 

@@ -111,11 +111,7 @@ func Create(tx kv.Tx, now time.Time, caller seal.ID, n New) (Vault, error) {
 		return Vault{}, fmt.Errorf("vault %s: %w", n.ID, ErrExists)
 	}
 	if n.UniqueName {
-		mine, err := List(tx, caller)
-		if err != nil {
-			return Vault{}, err
-		}
-		if slices.ContainsFunc(mine, func(v Vault) bool { return v.Name == n.Name }) {
+		if slices.ContainsFunc(List(tx, caller), func(v Vault) bool { return v.Name == n.Name }) {
 			return Vault{}, fmt.Errorf("a vault of this name: %w", ErrExists)
 		}
 	}
@@ -156,7 +152,7 @@ func isWrap(b []byte, t Type) bool {
 
 // List returns the caller's vaults, oldest first. One whose records are damaged
 // does not hide the others: it comes last and has its ID alone, no role.
-func List(tx kv.Tx, caller seal.ID) ([]Vault, error) {
+func List(tx kv.Tx, caller seal.ID) []Vault {
 	var list, damaged []Vault
 	prefix := userPrefix(caller)
 	for k := range tx.Scan(prefix) {
@@ -165,20 +161,16 @@ func List(tx kv.Tx, caller seal.ID) ([]Vault, error) {
 			continue
 		}
 		copy(id[:], k[len(prefix):])
-		v, err := Get(tx, caller, id)
-		switch {
-		case err == nil:
+		if v, err := Get(tx, caller, id); err == nil {
 			list = append(list, v)
-		case errors.Is(err, ErrDamaged), errors.Is(err, ErrNotFound): // it was there once, else it would not be listed
+		} else { // even if it is not found: it would not be listed if it had not been there
 			damaged = append(damaged, Vault{ID: id})
-		default:
-			return nil, err
 		}
 	}
 	slices.SortFunc(list, func(a, b Vault) int {
 		return cmp.Or(a.Created.Compare(b.Created), slices.Compare(a.ID[:], b.ID[:]))
 	})
-	return append(list, damaged...), nil
+	return append(list, damaged...)
 }
 
 // Get returns one of the caller's vaults, or ErrNotFound.
