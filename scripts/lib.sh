@@ -36,3 +36,17 @@ check_format() {
 	[ -z "$unformatted" ] || die "not formatted, run gofmt -w on:
 $unformatted"
 }
+
+# tool NAME PACKAGE makes bin/tools/NAME from the module internal/tools, at the
+# version named there. It is built again when that module or Go has changed.
+tool() {
+	tool_made="$(cksum <internal/tools/go.sum) $("$GO" env GOVERSION)"
+	if [ -x "bin/tools/$1" ] && [ "$(cat "bin/tools/$1.made" 2>/dev/null)" = "$tool_made" ]; then
+		return
+	fi
+	echo "building $1, the first time takes minutes"
+	rm -f "bin/tools/$1.made"
+	quietly env GOOS= GOARCH= CGO_ENABLED=0 "$GO" build -C internal/tools -trimpath -o ../../bin/tools/ "$2" ||
+		die "$1 cannot be built, see above. The first time, its sources come over the network."
+	printf '%s\n' "$tool_made" >"bin/tools/$1.made"
+}

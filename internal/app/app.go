@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/output"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/internal/term"
@@ -37,10 +38,13 @@ type App struct {
 	Backends *backend.Registry
 	Version  Version
 
-	Settings Settings
+	Settings    Settings
+	ConfigError error // why the configuration file cannot be read
 
-	opened   *opened        // the account, once it is open
-	password *secret.String // once it was read
+	layers   config.Layers
+	opened   map[string]opened        // the accounts by profile, once they are open
+	typed    map[string]secret.String // the master passwords that were typed, by profile
+	sourced  *secret.String           // what the password source said
 	messages *output.Messages
 }
 
@@ -110,7 +114,7 @@ func (a *App) ValuePrinter() *output.Printer {
 }
 
 func (a *App) printer(f output.Format) *output.Printer {
-	return output.New(a.Out, output.Options{Format: f, Terminal: a.OutTerminal, Width: a.Width, Color: a.Settings.Color.on(a)})
+	return output.New(a.Out, output.Options{Format: f, Terminal: a.OutTerminal, Width: a.Width, Color: a.colored()})
 }
 
 // CanAsk reports whether somebody can be asked.

@@ -13,13 +13,6 @@ import (
 // file of mode 0600, in memory where the system has such a place, and is
 // removed whatever happens.
 func (a *App) EditText(ctx context.Context, text []byte) (edited []byte, err error) {
-	editor := a.Getenv("VISUAL")
-	if editor == "" {
-		editor = a.Getenv("EDITOR")
-	}
-	if editor == "" {
-		editor = "vi"
-	}
 	dir, err := os.MkdirTemp(a.scratch(), "keyhold-")
 	if err != nil {
 		return nil, fmt.Errorf("edit: %w", err)
@@ -29,12 +22,8 @@ func (a *App) EditText(ctx context.Context, text []byte) (edited []byte, err err
 	if err := os.WriteFile(name, text, 0o600); err != nil {
 		return nil, fmt.Errorf("edit: %w", err)
 	}
-	// The editor is a command line, as git and others take it.
-	cmd := exec.CommandContext(ctx, "sh", "-c", editor+` "$1"`, editor, name)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = a.ChildEnv()
-	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("editor %s: %w", editor, err)
+	if err := a.edit(ctx, name); err != nil {
+		return nil, err
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -50,6 +39,36 @@ func (a *App) EditText(ctx context.Context, text []byte) (edited []byte, err err
 		return nil, Usagef("the text is empty; nothing is stored")
 	}
 	return edited, nil
+}
+
+// EditFile has a person edit a file, which need not be there.
+func (a *App) EditFile(ctx context.Context, name string) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), a.edit(ctx, name))
+}
+
+// edit runs $VISUAL, $EDITOR or vi: a command line, as git and others take it.
+func (a *App) edit(ctx context.Context, name string) error {
+	editor := a.Getenv("VISUAL")
+	if editor == "" {
+		editor = a.Getenv("EDITOR")
+	}
+	if editor == "" {
+		editor = "vi"
+	}
+	cmd := exec.CommandContext(ctx, "sh", "-c", editor+` "$1"`, editor, name)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = a.ChildEnv()
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("editor %s: %w", editor, err)
+	}
+	return nil
 }
 
 // scratch returns a directory in memory, or "" for the system's own choice.

@@ -1,22 +1,19 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/keyring"
 	"github.com/keyhold/keyhold/internal/kv/bolt"
+	"github.com/keyhold/keyhold/internal/secret"
 )
-
-// ErrNoProfile reports a profile that is not there.
-var ErrNoProfile = errors.New("no such profile")
-
-// DefaultProfile always exists; its vaults are on this machine.
-const DefaultProfile = "default"
 
 // Home returns the directory where everything of this user is kept:
 // KEYHOLD_HOME, else where the system keeps the data of programs.
@@ -45,49 +42,50 @@ func (a *App) Home() (*device.Home, error) {
 	return device.NewHome(filepath.Join(dir, filepath.FromSlash(below))), nil
 }
 
-// StorePath returns the file of the vaults on this machine.
-func (a *App) StorePath() (string, error) {
+// StorePath returns the file of the vaults of a profile on this machine.
+func (a *App) StorePath(profile string) (string, error) {
 	home, err := a.Home()
 	if err != nil {
 		return "", err
 	}
-	return home.Path("local.db"), nil
+	if profile == config.DefaultProfile {
+		return home.Path("local.db"), nil
+	}
+	return home.Path("local-" + profile + ".db"), nil
 }
 
-// isProfileName reports whether a profile may have this name.
-func isProfileName(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		inner := c == '.' || c == '_' || c == '-'
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && (i == 0 || !inner) {
-			return false
+// CheckProfile returns an error unless there is a profile of that name.
+func (a *App) CheckProfile(name string) error {
+	if config.IsProfileFile(name) {
+		return fmt.Errorf("a profile from a file, %s: %w", name, errors.ErrUnsupported)
+	}
+	if !config.IsProfileName(name) {
+		return Usagef("%q cannot be the name of a profile", name)
+	}
+	if name == config.DefaultProfile {
+		return nil
+	}
+	if a.layers.File != nil {
+		if _, ok := a.layers.File.Profile(name); ok {
+			return nil
 		}
 	}
-	return len(s) >= 1 && len(s) <= 64
+	return &NotFoundError{What: "profile", Name: name, Try: "keyhold profile list", Kind: config.ErrNoProfile}
 }
 
-// Profile returns the name of the profile in use.
-func (a *App) Profile() (string, error) {
-	switch p := a.Settings.Profile; {
-	case p == "" || p == DefaultProfile:
-		return DefaultProfile, nil
-	case !isProfileName(p):
-		return "", Usagef("%q is no name of a profile", p)
-	default:
-		return "", fmt.Errorf("profile %q: %w", p, ErrNoProfile)
-	}
-}
-
-// Keyring returns the store for session keys that KEYHOLD_KEYRING asks for, or
-// nil for none.
+// Keyring returns the store for session keys that the setting keyring asks
+// for, or nil for none.
 func (a *App) Keyring() (keyring.Store, error) {
 	home, err := a.Home()
 	if err != nil {
 		return nil, err
 	}
-	ring, err := keyring.Open(a.Getenv("KEYHOLD_KEYRING"), home.Path("run"))
+	ring, err := keyring.Open(a.Settings.Keyring, home.Path("run"))
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil, err
+	}
 	if err != nil {
-		return nil, &SettingError{"KEYHOLD_KEYRING", err.Error()}
+		return nil, Usagef("%v", err)
 	}
 	return ring, nil
 }
@@ -105,16 +103,29 @@ func (a *App) Sessions() (*device.Sessions, error) {
 	return device.NewSessions(home, ring, a.Now, a.Rand), nil
 }
 
-// driver returns the kind of place where the profile's vaults live, with what
-// it may use of the outside world.
-func (a *App) driver() (backend.Driver, backend.Deps, error) {
-	if _, err := a.Profile(); err != nil {
-		return backend.Driver{}, backend.Deps{}, err
+// driver returns the kind of place where a profile's vaults live, with what it
+// may use of the outside world.
+func (a *App) driver(profile string) (backend.Driver, backend.Deps, error) {
+	none := backend.Driver{}
+	if err := a.CheckProfile(profile); err != nil {
+		return none, backend.Deps{}, err
 	}
-	path, err := a.StorePath()
+	path, err := a.StorePath(profile)
 	if err != nil {
-		return backend.Driver{}, backend.Deps{}, err
+		return none, backend.Deps{}, err
 	}
-	d, err := a.Backends.Driver("local")
-	return d, backend.Deps{Store: bolt.New(path), Now: a.Now, Rand: a.Rand, Ask: a.Password, Keep: a.keep}, err
+	kind := config.LocalBackend
+	if a.layers.File != nil {
+		if p, ok := a.layers.File.Profile(profile); ok {
+			kind = p.Backend
+		}
+	}
+	d, err := a.Backends.Driver(kind)
+	return d, backend.Deps{
+		Store: bolt.New(path), Now: a.Now, Rand: a.Rand,
+		Ask: func(ctx context.Context) (secret.String, error) { return a.Password(ctx, profile) },
+		Keep: func(ctx context.Context, change func(secret.Bytes) (secret.Bytes, error)) error {
+			return a.keep(ctx, profile, change)
+		},
+	}, err
 }

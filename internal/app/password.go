@@ -36,8 +36,8 @@ type source struct {
 	read func(context.Context) (secret.String, error)
 }
 
-// source returns the first password source that is set.
-func (a *App) source() (source, bool) {
+// passwordSource returns the first password source that is set.
+func (a *App) passwordSource() (source, bool) {
 	p := a.Settings.Password
 	switch {
 	case p.FD >= 0:
@@ -59,38 +59,55 @@ func (a *App) source() (source, bool) {
 	return source{}, false
 }
 
-// HasPassword reports whether the master password comes without a question.
-func (a *App) HasPassword() bool {
-	_, ok := a.source()
-	return ok || a.password != nil
+// HasSource reports whether the master password comes without a question.
+func (a *App) HasSource() bool {
+	_, ok := a.passwordSource()
+	return ok
 }
 
-// Password returns the master password: from its source, else by asking once.
-// It is read only once.
-func (a *App) Password(ctx context.Context) (secret.String, error) {
-	if a.password != nil {
-		return *a.password, nil
+// Password returns the master password of a profile: what was typed for it
+// already, else from the source, else by asking. It is got only once.
+func (a *App) Password(ctx context.Context, profile string) (secret.String, error) {
+	if pw, ok := a.typed[profile]; ok {
+		return pw, nil
 	}
-	var pw secret.String
-	src, ok := a.source()
-	var err error
-	switch {
-	case ok:
-		a.Verbose("master password from " + src.name)
-		if pw, err = src.read(ctx); err != nil {
-			return secret.String{}, fmt.Errorf("%s: %w", src.name, err)
-		}
-		if pw.Len() == 0 {
-			return secret.String{}, Usagef("%s: the password is empty", src.name)
-		}
-	case !a.CanAsk():
+	if a.HasSource() {
+		return a.fromSource(ctx)
+	}
+	if !a.CanAsk() {
 		return secret.String{}, fmt.Errorf("the master password is needed: %w", ErrNoAnswer)
-	default:
-		if pw, err = a.Prompt.Secret(ctx, masterPrompt(a.Settings.Profile)); err != nil {
-			return secret.String{}, a.promptError(err)
-		}
 	}
-	a.password = &pw
+	pw, err := a.Prompt.Secret(ctx, masterPrompt(profile))
+	if err != nil {
+		return secret.String{}, a.promptError(err)
+	}
+	a.remember(profile, pw)
+	return pw, nil
+}
+
+// remember keeps a typed password for the rest of this invocation.
+func (a *App) remember(profile string, pw secret.String) {
+	if a.typed == nil {
+		a.typed = make(map[string]secret.String)
+	}
+	a.typed[profile] = pw
+}
+
+// fromSource reads the password source, once.
+func (a *App) fromSource(ctx context.Context) (secret.String, error) {
+	if a.sourced != nil {
+		return *a.sourced, nil
+	}
+	src, _ := a.passwordSource()
+	a.Verbose("master password from " + src.name)
+	pw, err := src.read(ctx)
+	if err != nil {
+		return secret.String{}, fmt.Errorf("%s: %w", src.name, err)
+	}
+	if pw.Len() == 0 {
+		return secret.String{}, Usagef("%s: the password is empty", src.name)
+	}
+	a.sourced = &pw
 	return pw, nil
 }
 
@@ -104,9 +121,9 @@ func (a *App) promptError(err error) error {
 
 // NewPassword returns a new master password: from its source as it is, else
 // asked for twice.
-func (a *App) NewPassword(ctx context.Context, what string) (secret.String, error) {
-	if _, ok := a.source(); ok {
-		pw, err := a.Password(ctx)
+func (a *App) NewPassword(ctx context.Context, profile, what string) (secret.String, error) {
+	if a.HasSource() {
+		pw, err := a.fromSource(ctx)
 		if err != nil {
 			return secret.String{}, err
 		}
@@ -124,7 +141,7 @@ func (a *App) NewPassword(ctx context.Context, what string) (secret.String, erro
 		return secret.String{}, err
 	}
 	a.warnWeak(pw)
-	a.password = &pw
+	a.remember(profile, pw)
 	return pw, nil
 }
 

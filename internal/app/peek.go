@@ -12,11 +12,15 @@ import (
 // Peek returns the account of the open session without renewing it, or
 // device.ErrNoSession. Nothing is asked and no password source is used.
 func (a *App) Peek(ctx context.Context) (backend.Account, error) {
-	s, err := a.PeekSession(ctx)
+	return a.peek(ctx, a.Settings.Profile)
+}
+
+func (a *App) peek(ctx context.Context, profile string) (backend.Account, error) {
+	s, err := a.resume(ctx, profile)
 	if err != nil {
 		return nil, err
 	}
-	driver, deps, err := a.driver()
+	driver, deps, err := a.driver(profile)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +29,8 @@ func (a *App) Peek(ctx context.Context) (backend.Account, error) {
 
 // PeekVault returns the vault that item commands use, by Peek.
 func (a *App) PeekVault(ctx context.Context) (vault.Vault, error) {
-	account, err := a.Peek(ctx)
+	name, profile := a.split(a.Settings.Vault)
+	account, err := a.peek(ctx, profile)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +38,6 @@ func (a *App) PeekVault(ctx context.Context) (vault.Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := a.Settings.Vault
 	i := slices.IndexFunc(infos, func(i backend.Info) bool {
 		return i.ID == name || i.Name == name || name == "" && i.Default
 	})

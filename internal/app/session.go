@@ -25,7 +25,7 @@ type NoVaultError struct{ Path string }
 
 func (e *NoVaultError) Error() string { return "no vault in " + e.Path }
 
-// An opened is the account of this invocation.
+// An opened is an account of this invocation.
 type opened struct {
 	account backend.Account
 	session *device.Session // nil if the password opened it and nothing is kept
@@ -34,73 +34,80 @@ type opened struct {
 // tries is how often a wrong password may be typed at the terminal.
 const tries = 3
 
-// Account returns the account of the profile with its keys: those of the open
-// session, else by the password source, else by asking, which opens a session.
+// Account returns the account of the chosen profile. See AccountOf.
 func (a *App) Account(ctx context.Context) (backend.Account, error) {
-	if a.opened != nil {
-		return a.opened.account, nil
+	return a.AccountOf(ctx, a.Settings.Profile)
+}
+
+// AccountOf returns the account of a profile with its keys: those of the open
+// session, else by the password source, else by asking, which opens a session.
+func (a *App) AccountOf(ctx context.Context, profile string) (backend.Account, error) {
+	if o, ok := a.opened[profile]; ok {
+		return o.account, nil
 	}
-	driver, deps, err := a.driver()
+	driver, deps, err := a.driver(profile)
 	if err != nil {
 		return nil, err
 	}
-	s, err := a.resume(ctx)
+	s, err := a.resume(ctx, profile)
 	if err == nil {
 		// A home that cannot be written to can still be read from.
 		if err := s.Renew(ctx); err != nil {
 			a.Verbose("the session was not renewed: " + err.Error())
 		}
-		return a.open(ctx, driver, deps, s.Keys(), s)
+		return a.open(ctx, profile, s.Keys(), s)
 	}
 	if !errors.Is(err, device.ErrNoSession) {
 		return nil, err
 	}
-	if _, err := driver.Describe(ctx, deps); errors.Is(err, backend.ErrNoAccount) {
-		return nil, a.noVault()
-	} else if err != nil {
-		return nil, err
+	if _, err := driver.Describe(ctx, deps); err != nil {
+		return nil, a.explainNoAccount(profile, err)
 	}
-	if _, ok := a.source(); ok {
-		keys, err := a.unlockFromSource(ctx, driver, deps)
-		if err != nil {
-			return nil, err
-		}
-		return a.open(ctx, driver, deps, keys, nil)
-	}
-	if !a.CanAsk() {
+	if !a.HasSource() && !a.CanAsk() {
 		return nil, vault.ErrLocked
 	}
-	keys, err := a.unlockByAsking(ctx, driver, deps)
+	keys, err := a.unlockKeys(ctx, profile)
 	if err != nil {
 		return nil, err
 	}
-	return a.open(ctx, driver, deps, keys, a.tryStart(ctx, keys))
+	if a.HasSource() {
+		return a.open(ctx, profile, keys, nil)
+	}
+	return a.open(ctx, profile, keys, a.tryStart(ctx, profile, keys))
 }
 
-func (a *App) noVault() error {
-	path, err := a.StorePath()
+// explainNoAccount makes backend.ErrNoAccount a *NoVaultError.
+func (a *App) explainNoAccount(profile string, err error) error {
+	if !errors.Is(err, backend.ErrNoAccount) {
+		return err
+	}
+	path, err := a.StorePath(profile)
 	if err != nil {
 		return err
 	}
 	return &NoVaultError{path}
 }
 
-func (a *App) open(ctx context.Context, d backend.Driver, deps backend.Deps, keys secret.Bytes, s *device.Session) (backend.Account, error) {
-	account, err := d.Open(ctx, deps, keys)
+// open makes the account of keys, and remembers it with the session it is from.
+func (a *App) open(ctx context.Context, profile string, keys secret.Bytes, s *device.Session) (backend.Account, error) {
+	driver, deps, err := a.driver(profile)
 	if err != nil {
 		return nil, err
 	}
-	a.opened = &opened{account, s}
+	account, err := driver.Open(ctx, deps, keys)
+	if err != nil {
+		return nil, err
+	}
+	if a.opened == nil {
+		a.opened = make(map[string]opened)
+	}
+	a.opened[profile] = opened{account, s}
 	return account, nil
 }
 
-// resume returns the open session of the profile: that of KEYHOLD_SESSION if
-// it is set, and then no other.
-func (a *App) resume(ctx context.Context) (*device.Session, error) {
-	profile, err := a.Profile()
-	if err != nil {
-		return nil, err
-	}
+// resume returns the open session of a profile: that of KEYHOLD_SESSION if it
+// is set, and then no other.
+func (a *App) resume(ctx context.Context, profile string) (*device.Session, error) {
 	sessions, err := a.Sessions()
 	if err != nil {
 		return nil, err
@@ -111,16 +118,10 @@ func (a *App) resume(ctx context.Context) (*device.Session, error) {
 	return sessions.Resume(ctx, profile)
 }
 
-// PeekSession returns the open session without renewing it, or
-// device.ErrNoSession.
-func (a *App) PeekSession(ctx context.Context) (*device.Session, error) { return a.resume(ctx) }
-
-func (a *App) unlockFromSource(ctx context.Context, d backend.Driver, deps backend.Deps) (secret.Bytes, error) {
-	pw, err := a.Password(ctx)
-	if err != nil {
-		return secret.Bytes{}, err
-	}
-	return a.unlock(ctx, d, deps, pw)
+// PeekSession returns the open session of the chosen profile without renewing
+// it, or device.ErrNoSession.
+func (a *App) PeekSession(ctx context.Context) (*device.Session, error) {
+	return a.resume(ctx, a.Settings.Profile)
 }
 
 // A WrongPasswordError reports a master password that opens nothing.
@@ -138,9 +139,47 @@ func (e *WrongPasswordError) Error() string {
 // Unwrap makes every WrongPasswordError a vault.ErrWrongPassword.
 func (e *WrongPasswordError) Unwrap() error { return vault.ErrWrongPassword }
 
+// unlockKeys opens the keys by the password source, else by asking.
+func (a *App) unlockKeys(ctx context.Context, profile string) (secret.Bytes, error) {
+	if !a.HasSource() {
+		return a.unlockByAsking(ctx, profile)
+	}
+	pw, err := a.fromSource(ctx)
+	if err != nil {
+		return secret.Bytes{}, err
+	}
+	return a.unlock(ctx, profile, pw)
+}
+
+// unlockByAsking asks for the password until it opens, a few times at most.
+func (a *App) unlockByAsking(ctx context.Context, profile string) (secret.Bytes, error) {
+	if !a.CanAsk() {
+		return secret.Bytes{}, fmt.Errorf("the master password is needed: %w", ErrNoAnswer)
+	}
+	prompt := masterPrompt(profile)
+	for try := 1; ; try++ {
+		pw, err := a.Prompt.Secret(ctx, prompt)
+		if err != nil {
+			return secret.Bytes{}, a.promptError(err)
+		}
+		keys, err := a.unlock(ctx, profile, pw)
+		if err == nil {
+			a.remember(profile, pw)
+			return keys, nil
+		}
+		if !errors.Is(err, vault.ErrWrongPassword) || try == tries {
+			return secret.Bytes{}, err
+		}
+		prompt = "Wrong password. " + masterPrompt(profile)
+	}
+}
+
+// masterPrompt asks for the master password and says of what.
+func masterPrompt(profile string) string { return "Master password of the profile " + profile + ": " }
+
 // unlock has the driver open the keys and remembers that it worked.
-func (a *App) unlock(ctx context.Context, d backend.Driver, deps backend.Deps, pw secret.String) (secret.Bytes, error) {
-	profile, err := a.Profile()
+func (a *App) unlock(ctx context.Context, profile string, pw secret.String) (secret.Bytes, error) {
+	driver, deps, err := a.driver(profile)
 	if err != nil {
 		return secret.Bytes{}, err
 	}
@@ -148,7 +187,7 @@ func (a *App) unlock(ctx context.Context, d backend.Driver, deps backend.Deps, p
 	if err != nil {
 		return secret.Bytes{}, err
 	}
-	keys, err := d.Unlock(ctx, deps, pw)
+	keys, err := driver.Unlock(ctx, deps, pw)
 	if errors.Is(err, vault.ErrWrongPassword) {
 		worked, _ := home.LastUnlocked(profile)
 		return secret.Bytes{}, &WrongPasswordError{worked}
@@ -162,38 +201,10 @@ func (a *App) unlock(ctx context.Context, d backend.Driver, deps backend.Deps, p
 	return keys, err
 }
 
-// unlockByAsking asks for the password until it opens, a few times at most.
-func (a *App) unlockByAsking(ctx context.Context, d backend.Driver, deps backend.Deps) (secret.Bytes, error) {
-	prompt := masterPrompt(a.Settings.Profile)
-	for try := 1; ; try++ {
-		pw, err := a.Prompt.Secret(ctx, prompt)
-		if err != nil {
-			return secret.Bytes{}, a.promptError(err)
-		}
-		keys, err := a.unlock(ctx, d, deps, pw)
-		if err == nil {
-			a.password = &pw
-			return keys, nil
-		}
-		if !errors.Is(err, vault.ErrWrongPassword) || try == tries {
-			return secret.Bytes{}, err
-		}
-		prompt = "Wrong password. " + masterPrompt(a.Settings.Profile)
-	}
-}
-
-// masterPrompt asks for the master password and says of what.
-func masterPrompt(profile string) string {
-	if profile == "" {
-		profile = DefaultProfile
-	}
-	return "Master password of the profile " + profile + ": "
-}
-
 // tryStart opens a session if some keyring keeps its key. That none does is no
 // error here: nobody asked for a session.
-func (a *App) tryStart(ctx context.Context, keys secret.Bytes) *device.Session {
-	s, err := a.start(ctx, keys, device.Limits{})
+func (a *App) tryStart(ctx context.Context, profile string, keys secret.Bytes) *device.Session {
+	s, err := a.start(ctx, profile, keys, a.limits())
 	if err != nil {
 		a.Messages().Notice("no session is kept: " + err.Error())
 		return nil
@@ -201,12 +212,13 @@ func (a *App) tryStart(ctx context.Context, keys secret.Bytes) *device.Session {
 	return s
 }
 
-// start opens a session of the profile.
-func (a *App) start(ctx context.Context, keys secret.Bytes, l device.Limits) (*device.Session, error) {
-	profile, err := a.Profile()
-	if err != nil {
-		return nil, err
-	}
+// limits are those of the settings.
+func (a *App) limits() device.Limits {
+	return device.Limits{Idle: a.Settings.Idle, Absolute: a.Settings.Absolute}
+}
+
+// start opens a session of a profile.
+func (a *App) start(ctx context.Context, profile string, keys secret.Bytes, l device.Limits) (*device.Session, error) {
 	sessions, err := a.Sessions()
 	if err != nil {
 		return nil, err
@@ -216,10 +228,10 @@ func (a *App) start(ctx context.Context, keys secret.Bytes, l device.Limits) (*d
 		return nil, err
 	}
 	if ring == nil {
-		return nil, &NoKeyringError{"KEYHOLD_KEYRING is off"}
+		return nil, &NoKeyringError{"the setting keyring is off"}
 	}
 	if ring.Kind() == "file" {
-		a.Messages().Warn("key_in_file", "KEYHOLD_KEYRING=file keeps the session's key in a file: that hides it from a glance, not from who can read your files")
+		a.Messages().Warn("key_in_file", "the setting keyring is file: the session's key is kept in a file, which hides it from a glance, not from who can read your files")
 	}
 	s, err := sessions.Start(ctx, profile, keys, l)
 	if errors.Is(err, keyring.ErrUnavailable) {
@@ -235,44 +247,35 @@ type Unlocked struct {
 	Vaults  []backend.Info
 }
 
-// Unlock opens a session of the profile by the master password, whatever is
-// open already. With export its key is in no keyring but in the token.
+// Unlock opens a session of the chosen profile by the master password,
+// whatever is open already. With export its key is in no keyring but in the token.
 func (a *App) Unlock(ctx context.Context, l device.Limits, export bool) (Unlocked, error) {
-	driver, deps, err := a.driver()
-	if err != nil {
-		return Unlocked{}, err
-	}
-	if _, err := driver.Describe(ctx, deps); errors.Is(err, backend.ErrNoAccount) {
-		return Unlocked{}, a.noVault()
-	} else if err != nil {
+	profile := a.Settings.Profile
+	if _, err := a.Describe(ctx); err != nil {
 		return Unlocked{}, err
 	}
 	if ring, err := a.Keyring(); err != nil {
 		return Unlocked{}, err
 	} else if ring == nil && !export {
-		return Unlocked{}, &NoKeyringError{"KEYHOLD_KEYRING is off"}
+		return Unlocked{}, &NoKeyringError{"the setting keyring is off"}
 	}
-	var keys secret.Bytes
-	if _, ok := a.source(); ok {
-		keys, err = a.unlockFromSource(ctx, driver, deps)
-	} else if a.CanAsk() {
-		keys, err = a.unlockByAsking(ctx, driver, deps)
-	} else {
-		err = fmt.Errorf("the master password is needed: %w", ErrNoAnswer)
-	}
+	keys, err := a.unlockKeys(ctx, profile)
 	if err != nil {
 		return Unlocked{}, err
 	}
 	var u Unlocked
 	if export {
-		u.Token, u.Session, err = a.export(ctx, keys, l)
+		var sessions *device.Sessions
+		if sessions, err = a.Sessions(); err == nil {
+			u.Token, u.Session, err = sessions.Export(ctx, profile, keys, l)
+		}
 	} else {
-		u.Session, err = a.start(ctx, keys, l)
+		u.Session, err = a.start(ctx, profile, keys, l)
 	}
 	if err != nil {
 		return Unlocked{}, err
 	}
-	account, err := a.open(ctx, driver, deps, keys, u.Session)
+	account, err := a.open(ctx, profile, keys, u.Session)
 	if err != nil {
 		return Unlocked{}, err
 	}
@@ -280,104 +283,37 @@ func (a *App) Unlock(ctx context.Context, l device.Limits, export bool) (Unlocke
 	return u, err
 }
 
-func (a *App) export(ctx context.Context, keys secret.Bytes, l device.Limits) (secret.String, *device.Session, error) {
-	profile, err := a.Profile()
-	if err != nil {
-		return secret.String{}, nil, err
-	}
-	sessions, err := a.Sessions()
-	if err != nil {
-		return secret.String{}, nil, err
-	}
-	return sessions.Export(ctx, profile, keys, l)
-}
-
 // keep puts a change of the account's keys into the open session.
-func (a *App) keep(ctx context.Context, change func(secret.Bytes) (secret.Bytes, error)) error {
-	if a.opened == nil || a.opened.session == nil {
+func (a *App) keep(ctx context.Context, profile string, change func(secret.Bytes) (secret.Bytes, error)) error {
+	o, ok := a.opened[profile]
+	if !ok || o.session == nil {
 		return nil
 	}
-	s := a.opened.session
 	for {
-		keys, err := change(s.Keys())
+		keys, err := change(o.session.Keys())
 		if err != nil {
 			return err
 		}
-		err = s.Reseal(keys)
+		err = o.session.Reseal(keys)
 		if !errors.Is(err, device.ErrResealed) {
 			return err
 		}
-		if s, err = a.resume(ctx); err != nil {
+		if o.session, err = a.resume(ctx, profile); err != nil {
 			return err
 		}
-		a.opened.session = s
+		a.opened[profile] = o
 	}
 }
 
-// Describe tells about the account what needs no key. It returns a
-// *NoVaultError if there is none.
+// Describe tells about the account of the chosen profile what needs no key. It
+// returns a *NoVaultError if there is none.
 func (a *App) Describe(ctx context.Context) (backend.Description, error) {
-	driver, deps, err := a.driver()
+	driver, deps, err := a.driver(a.Settings.Profile)
 	if err != nil {
 		return backend.Description{}, err
 	}
 	desc, err := driver.Describe(ctx, deps)
-	if errors.Is(err, backend.ErrNoAccount) {
-		return backend.Description{}, a.noVault()
-	}
-	return desc, err
-}
-
-// FirstVault is the vault that is made for the first item.
-const FirstVault = "personal"
-
-// CreateAccount makes the account of the profile with its first vault, after
-// asking for a new master password if none comes otherwise. At a terminal the
-// account stays open in a session.
-func (a *App) CreateAccount(ctx context.Context, vaultName string) (backend.Account, error) {
-	if err := vault.CheckVaultName(vaultName); err != nil {
-		return nil, err
-	}
-	driver, deps, err := a.driver()
-	if err != nil {
-		return nil, err
-	}
-	home, err := a.Home()
-	if err != nil {
-		return nil, err
-	}
-	path, err := a.StorePath()
-	if err != nil {
-		return nil, err
-	}
-	_, unasked := a.source()
-	offer := fmt.Sprintf("There is no vault yet. This makes the vault %q in %s,\nsealed under a master password that only you know and nobody can recover.\n", vaultName, path)
-	pw, err := a.NewPassword(ctx, offer)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := home.Make(a.Rand); err != nil {
-		return nil, err
-	}
-	keys, err := driver.Create(ctx, deps, pw, backend.Signup{Vault: vaultName})
-	if errors.Is(err, vault.ErrExists) { // another process was faster
-		if keys, err = driver.Unlock(ctx, deps, pw); err != nil {
-			return nil, err
-		}
-		return a.open(ctx, driver, deps, keys, nil)
-	}
-	if err != nil {
-		return nil, err
-	}
-	made := fmt.Sprintf("made the vault %q in %s", vaultName, path)
-	backup := "to back it up, copy that file; without the master password nobody opens it, you neither"
-	if unasked {
-		a.Messages().Warn("vault_made", made+"; "+backup)
-		return a.open(ctx, driver, deps, keys, nil)
-	}
-	a.Messages().Notice(made)
-	a.Messages().Notice(backup)
-	return a.open(ctx, driver, deps, keys, a.tryStart(ctx, keys))
+	return desc, a.explainNoAccount(a.Settings.Profile, err)
 }
 
 // EndSessions ends the sessions of one profile, or of all for "". It returns

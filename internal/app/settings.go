@@ -1,24 +1,29 @@
 package app
 
 import (
+	"errors"
 	"fmt"
-	"slices"
-	"strings"
+	"runtime"
+	"time"
 
+	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/output"
 )
 
-// Settings are the values of the global flags, after the environment had its say.
+// Settings are what the flags, the environment, the configuration file and the
+// defaults say together. Load fills them.
 type Settings struct {
-	Profile                                string
-	Vault                                  string
-	Format                                 output.Format
-	FormatTyped                            bool // on this command line
-	NoInput, Offline, Fresh, Quiet, Access bool
-	Yes                                    bool
-	Verbose                                int
-	Color                                  Color
-	Password                               PasswordFlags
+	Profile, Vault                          string
+	Format                                  output.Format
+	FormatTyped                             bool // on this command line
+	NoInput, Offline, Fresh, Quiet, NoPrint bool
+	Accessible                              bool
+	Yes                                     bool
+	Verbose                                 int
+	Color                                   string // auto, always or never
+	Keyring                                 string // auto, os, kernel, file or off
+	Idle, Absolute                          time.Duration
+	Password                                PasswordFlags
 }
 
 // PasswordFlags say where the master password comes from.
@@ -28,40 +33,9 @@ type PasswordFlags struct {
 	Stdin bool
 }
 
-// A Color says when to use colour: "auto", "always" or "never".
-type Color string
-
-// Set and its kin make a Color a flag.
-func (c *Color) Set(s string) error {
-	if s != "auto" && s != "always" && s != "never" {
-		return fmt.Errorf("it is one of auto, always, never")
-	}
-	*c = Color(s)
-	return nil
-}
-
-// String returns the word that Set takes.
-func (c *Color) String() string { return string(*c) }
-
-// Type names the value in help texts.
-func (c *Color) Type() string { return "WHEN" }
-
-func (c Color) on(a *App) bool {
-	switch {
-	case c == "always":
-		return true
-	case c == "never" || a.Getenv("NO_COLOR") != "" || a.Getenv("TERM") == "dumb":
-		return false
-	case a.Getenv("CLICOLOR_FORCE") != "" && a.Getenv("CLICOLOR_FORCE") != "0":
-		return true
-	}
-	return a.OutTerminal
-}
-
-// A SettingError reports an environment variable with a value that cannot be.
-type SettingError struct{ Name, Reason string }
-
-func (e *SettingError) Error() string { return e.Name + ": " + e.Reason }
+// AnyConfig is the annotation of commands that go on without the configuration
+// file if it cannot be read.
+const AnyConfig = "any-config"
 
 // A UsageError reports what a different command line mends.
 type UsageError struct {
@@ -79,76 +53,6 @@ func Usagef(format string, args ...any) error {
 	return &UsageError{Message: fmt.Sprintf(format, args...)}
 }
 
-// variables are the names after KEYHOLD_ that mean something. The empty
-// function stands for those that are read where they are used.
-var variables = map[string]func(s *Settings, value string) error{
-	"PROFILE":    func(s *Settings, v string) error { s.Profile = v; return nil },
-	"VAULT":      func(s *Settings, v string) error { s.Vault = v; return nil },
-	"FORMAT":     func(s *Settings, v string) (err error) { s.Format, err = output.ParseFormat(v); return err },
-	"COLOR":      func(s *Settings, v string) error { return s.Color.Set(v) },
-	"NO_INPUT":   func(s *Settings, v string) error { return boolean(&s.NoInput, v) },
-	"OFFLINE":    func(s *Settings, v string) error { return boolean(&s.Offline, v) },
-	"FRESH":      func(s *Settings, v string) error { return boolean(&s.Fresh, v) },
-	"QUIET":      func(s *Settings, v string) error { return boolean(&s.Quiet, v) },
-	"ACCESSIBLE": func(s *Settings, v string) error { return boolean(&s.Access, v) },
-	"VERBOSE":    verbose,
-	"NO_PRINT":   nil, "HOME": nil, "KEYRING": nil, "SESSION": nil, "CONFIG": nil,
-	"PASSWORD": nil, "PASSWORD_FILE": nil, "PASSWORD_COMMAND": nil,
-}
-
-func boolean(into *bool, v string) error {
-	switch strings.ToLower(v) {
-	case "1", "true", "yes":
-		*into = true
-	case "0", "false", "no":
-		*into = false
-	default:
-		return fmt.Errorf("%q is not one of 1, true, yes, 0, false, no", v)
-	}
-	return nil
-}
-
-func verbose(s *Settings, v string) error {
-	var on bool
-	if len(v) == 1 && v[0] >= '0' && v[0] <= '9' {
-		s.Verbose = int(v[0] - '0')
-		return nil
-	}
-	err := boolean(&on, v)
-	if on {
-		s.Verbose = 1
-	}
-	return err
-}
-
-// ReadEnvironment puts the KEYHOLD_ variables into the settings. The flags
-// come afterwards and win. Unknown names are returned, to be warned about. An
-// empty variable counts as not set.
-func (a *App) ReadEnvironment() (unknown []string, err error) {
-	for _, line := range a.Environ() {
-		name, value, _ := strings.Cut(line, "=")
-		short, ours := strings.CutPrefix(name, "KEYHOLD_")
-		if !ours {
-			continue
-		}
-		set, known := variables[short]
-		if !known {
-			unknown = append(unknown, name)
-		}
-		if set == nil || value == "" {
-			continue
-		}
-		if err := set(&a.Settings, value); err != nil {
-			return nil, &SettingError{name, err.Error()}
-		}
-	}
-	slices.Sort(unknown)
-	if a.Settings.Access && a.Settings.Format == "" {
-		a.Settings.Format = output.List
-	}
-	return unknown, nil
-}
-
 // A SilentError ends the command with the status of Err, and nothing is printed.
 type SilentError struct{ Err error }
 
@@ -156,3 +60,93 @@ func (e *SilentError) Error() string { return e.Err.Error() }
 
 // Unwrap returns Err.
 func (e *SilentError) Unwrap() error { return e.Err }
+
+// Load reads the configuration and resolves the settings. flag returns the
+// value of a global flag and whether it was given. An error of the file itself
+// leaves the settings as they would be without a file, and stands in
+// ConfigError too: some commands go on with that.
+func (a *App) Load(flag func(name string) (string, bool)) error {
+	a.layers = config.Layers{Flag: flag, Getenv: a.Getenv}
+	a.messages = nil
+	explicit, err := a.layers.Resolve("config")
+	if err != nil {
+		return err
+	}
+	named := explicit.Value
+	path, err := config.Path(a.Getenv, named, runtime.GOOS)
+	if err == nil {
+		a.layers.File, a.ConfigError = config.Open(path)
+	} else if named != "" {
+		return err
+	}
+	return errors.Join(a.resolve(), a.ConfigError)
+}
+
+// resolve takes the settings out of the layers.
+func (a *App) resolve() error {
+	var errs []error
+	value := func(name string) config.Value {
+		v, err := a.layers.Resolve(name)
+		errs = append(errs, err)
+		return v
+	}
+	s := &a.Settings
+	s.Profile, s.Vault = value("profile").Value, ""
+	format := value("format")
+	s.Format, s.FormatTyped = output.Format(format.Value), format.Source == config.Flag
+	s.NoInput, s.Offline, s.Fresh = value("no_input").Bool(), value("offline").Bool(), value("fresh").Bool()
+	s.Quiet, s.Accessible, s.NoPrint = value("quiet").Bool(), value("accessible").Bool(), value("no_print").Bool()
+	s.Yes, s.Verbose = value("yes").Bool(), value("verbose").Int()
+	s.Color, s.Keyring = value("color").Value, value("keyring").Value
+	s.Idle, s.Absolute = value("session.idle").Duration(), value("session.absolute").Duration()
+	s.Vault = value("vault").Value
+	s.Password = PasswordFlags{FD: -1, Stdin: value("password_stdin").Bool()}
+	if fd := value("password_fd"); fd.Source == config.Flag {
+		s.Password.FD = fd.Int()
+	}
+	if file := value("password_file"); file.Source == config.Flag {
+		s.Password.File = file.Value
+	}
+	if s.Accessible && s.Format == "" {
+		s.Format = output.List
+	}
+	return errors.Join(errs...)
+}
+
+// Config returns the configuration file, or an error if it cannot be found or read.
+func (a *App) Config() (*config.File, error) {
+	if a.ConfigError != nil {
+		return nil, a.ConfigError
+	}
+	if a.layers.File == nil {
+		return nil, errors.New("no configuration: neither KEYHOLD_CONFIG, KEYHOLD_HOME nor HOME is set")
+	}
+	return a.layers.File, nil
+}
+
+// ConfigPath returns where the configuration file is, or would be.
+func (a *App) ConfigPath() (string, error) {
+	v, err := a.layers.Resolve("config")
+	if err != nil {
+		return "", err
+	}
+	return config.Path(a.Getenv, v.Value, runtime.GOOS)
+}
+
+// Explain returns every setting with where it comes from.
+func (a *App) Explain() ([]config.Value, error) { return a.layers.All() }
+
+// Setting returns one setting with where it comes from.
+func (a *App) Setting(name string) (config.Value, error) { return a.layers.Resolve(name) }
+
+// colored reports whether to use colour on Out.
+func (a *App) colored() bool {
+	switch {
+	case a.Settings.Color == "always":
+		return true
+	case a.Settings.Color == "never" || a.Getenv("NO_COLOR") != "" || a.Getenv("TERM") == "dumb":
+		return false
+	}
+	force := a.Getenv("CLICOLOR_FORCE")
+	return a.OutTerminal || force != "" && force != "0"
+}

@@ -14,6 +14,7 @@ import (
 type NotFoundError struct {
 	What, Name string // "item", "mail"
 	Try        string // a command that can be pasted, or empty
+	Kind       error  // what it is for errors.Is
 }
 
 func (e *NotFoundError) Error() string {
@@ -23,62 +24,66 @@ func (e *NotFoundError) Error() string {
 // Hint returns what to try.
 func (e *NotFoundError) Hint() string { return e.Try }
 
-// Unwrap makes every NotFoundError a vault.ErrNotFound.
-func (e *NotFoundError) Unwrap() error { return vault.ErrNotFound }
+// Unwrap returns Kind.
+func (e *NotFoundError) Unwrap() error { return e.Kind }
+
+// split takes VAULT@PROFILE apart. Without a profile it is the chosen one.
+func (a *App) split(name string) (vaultName, profile string) {
+	if i := strings.LastIndexByte(name, '@'); i >= 0 {
+		return name[:i], name[i+1:]
+	}
+	return name, a.Settings.Profile
+}
 
 // FindVault returns the vault that a user calls name (VAULT or VAULT@PROFILE,
-// by id or by name); "" is the default vault.
+// by id or by name); "" is the one of --vault, KEYHOLD_VAULT or the
+// configuration, else the default vault.
 func (a *App) FindVault(ctx context.Context, name string) (backend.Info, error) {
-	if i := strings.LastIndexByte(name, '@'); i >= 0 {
-		if profile := name[i+1:]; profile != DefaultProfile {
-			return backend.Info{}, fmt.Errorf("profile %q: %w", profile, ErrNoProfile)
-		}
-		name = name[:i]
+	_, info, err := a.findVault(ctx, name)
+	return info, err
+}
+
+func (a *App) findVault(ctx context.Context, name string) (backend.Account, backend.Info, error) {
+	if name == "" {
+		name = a.Settings.Vault
 	}
-	account, err := a.Account(ctx)
+	name, profile := a.split(name)
+	account, err := a.AccountOf(ctx, profile)
 	if err != nil {
-		return backend.Info{}, err
+		return nil, backend.Info{}, err
 	}
 	infos, err := account.Vaults(ctx)
 	if err != nil {
-		return backend.Info{}, err
+		return nil, backend.Info{}, err
 	}
 	if len(infos) == 0 {
-		return backend.Info{}, a.noVault()
+		return nil, backend.Info{}, a.explainNoAccount(profile, backend.ErrNoAccount)
 	}
 	var found []backend.Info
 	for _, i := range infos {
 		switch {
 		case name == "" && i.Default, i.ID == name:
-			return i, nil
+			return account, i, nil
 		case i.Name == name:
 			found = append(found, i)
 		}
 	}
 	switch len(found) {
 	case 0:
-		return backend.Info{}, &NotFoundError{What: "vault", Name: name, Try: "keyhold vault list"}
+		return nil, backend.Info{}, &NotFoundError{What: "vault", Name: name, Try: "keyhold vault list", Kind: vault.ErrNotFound}
 	case 1:
-		return found[0], nil
+		return account, found[0], nil
 	}
 	entries := make([]vault.Entry, len(found))
 	for i, f := range found {
 		entries[i] = vault.Entry{ID: f.ID, Name: f.Name, Type: "vault"}
 	}
-	return backend.Info{}, &vault.AmbiguousError{Name: name, Entries: entries}
+	return nil, backend.Info{}, &vault.AmbiguousError{Name: name, Entries: entries}
 }
 
-// Open opens a vault by its name; "" is the one that --vault or KEYHOLD_VAULT
-// says, else the default vault.
-func (a *App) Open(ctx context.Context, name string) (vault.Vault, backend.Info, error) {
-	if name == "" {
-		name = a.Settings.Vault
-	}
-	info, err := a.FindVault(ctx, name)
-	if err != nil {
-		return nil, backend.Info{}, err
-	}
-	account, err := a.Account(ctx)
+// Open opens the vault that item commands use.
+func (a *App) Open(ctx context.Context) (vault.Vault, backend.Info, error) {
+	account, info, err := a.findVault(ctx, "")
 	if err != nil {
 		return nil, backend.Info{}, err
 	}
@@ -89,54 +94,11 @@ func (a *App) Open(ctx context.Context, name string) (vault.Vault, backend.Info,
 	return v, info, nil
 }
 
-// OpenOrMake is Open, but where nothing was ever stored it makes the account
-// and the vault first.
-func (a *App) OpenOrMake(ctx context.Context) (vault.Vault, backend.Info, error) {
-	_, err := a.Account(ctx)
-	var none *NoVaultError
-	if errors.As(err, &none) {
-		name := a.Settings.Vault
-		if name == "" {
-			name = FirstVault
-		}
-		_, err = a.CreateAccount(ctx, name)
-	}
-	if err != nil {
-		return nil, backend.Info{}, err
-	}
-	v, info, err := a.Open(ctx, "")
-	if errors.As(err, &none) && a.Settings.Vault == "" { // every vault was deleted
-		if _, err = a.CreateVault(ctx, FirstVault); err == nil {
-			v, info, err = a.Open(ctx, "")
-		}
-	}
-	return v, info, err
-}
-
-// CreateVault makes a vault, and the account with it if there is none.
-func (a *App) CreateVault(ctx context.Context, name string) (backend.Info, error) {
-	account, err := a.Account(ctx)
-	var none *NoVaultError
-	if errors.As(err, &none) {
-		if _, err := a.CreateAccount(ctx, name); err != nil {
-			return backend.Info{}, err
-		}
-		return a.FindVault(ctx, name)
-	}
-	if err != nil {
-		return backend.Info{}, err
-	}
-	c, ok := account.(backend.Creator)
-	if !ok {
-		return backend.Info{}, fmt.Errorf("this place makes no vaults: %w", errors.ErrUnsupported)
-	}
-	return c.CreateVault(ctx, name)
-}
-
 // Elsewhere returns the names of the other open vaults of the profile that
 // have an item of this name.
 func (a *App) Elsewhere(ctx context.Context, name string, but backend.Info) []string {
-	account, err := a.Account(ctx)
+	_, profile := a.split(a.Settings.Vault)
+	account, err := a.AccountOf(ctx, profile)
 	if err != nil {
 		return nil
 	}
@@ -197,15 +159,7 @@ func (a *App) ConfirmName(ctx context.Context, warning, name string) error {
 
 // MayPrint returns vault.ErrDenied if KEYHOLD_NO_PRINT forbids to print values.
 func (a *App) MayPrint() error {
-	v := a.Getenv("KEYHOLD_NO_PRINT")
-	if v == "" {
-		return nil
-	}
-	var forbidden bool
-	if err := boolean(&forbidden, v); err != nil {
-		return &SettingError{"KEYHOLD_NO_PRINT", err.Error()}
-	}
-	if forbidden {
+	if a.Settings.NoPrint {
 		return fmt.Errorf("KEYHOLD_NO_PRINT is set, values are not printed: %w", vault.ErrDenied)
 	}
 	return nil

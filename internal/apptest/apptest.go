@@ -53,7 +53,6 @@ func New(t *testing.T) *World {
 		Backends: all.Registry(),
 		Version:  app.Version{Number: "test", Go: "go", Platform: "test/test"},
 	}
-	w.Settings.Password.FD = -1
 	return w
 }
 
@@ -92,7 +91,9 @@ var prepared = sync.OnceValue(func() template {
 		Getenv: func(name string) string { return env[name] }, Environ: func() []string { return nil },
 		Backends: all.Registry(),
 	}
-	a.Settings.Password.FD = -1
+	if err := a.Load(nil); err != nil {
+		return template{err: err}
+	}
 	if _, err := a.CreateAccount(context.Background(), app.FirstVault); err != nil {
 		return template{err: err}
 	}

@@ -16,6 +16,7 @@ func newCompletion(a *app.App) *cobra.Command {
 			"Names are offered while the vaults are unlocked; completion never asks and does not keep them open.",
 		Example: "  keyhold completion bash >~/.local/share/bash-completion/completions/keyhold\n" +
 			"  keyhold completion zsh >\"${fpath[1]}/_keyhold\"\n  keyhold completion fish >~/.config/fish/completions/keyhold.fish",
+		Annotations:       map[string]string{app.AnyConfig: "yes"},
 		Args:              args.Exactly("SHELL"),
 		ValidArgsFunction: complete.Words("bash", "zsh", "fish", "powershell"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -2,14 +2,11 @@ package cli
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/keyhold/keyhold/internal/app"
-	"github.com/keyhold/keyhold/internal/exit"
-	"github.com/keyhold/keyhold/internal/output"
 )
 
 const helpTemplate = `{{with .Short}}{{.}}.
@@ -34,27 +31,32 @@ Global flags:
 {{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
 `
 
-// A topic is a help page that belongs to no command.
-type topic struct {
-	name, short string
-	print       func(*app.App) error
-}
-
-var topics = []topic{
-	{"exit-codes", "what the exit statuses and error codes mean", exitCodes},
-}
-
 func newHelp(a *app.App) *cobra.Command {
 	return &cobra.Command{
-		Use:     "help [COMMAND|TOPIC]",
-		Short:   "Explain a command or a topic",
-		Long:    "Explain a command, or one of these topics:\n\n" + topicList(),
-		Example: "  keyhold help put\n  keyhold help exit-codes",
+		Use:         "help [COMMAND|TOPIC]",
+		Short:       "Explain a command or a topic",
+		Long:        "Explain a command, or one of these topics:\n\n" + topicList(),
+		Example:     "  keyhold help put\n  keyhold help exit-codes",
+		Annotations: map[string]string{app.AnyConfig: "yes"},
+		ValidArgsFunction: func(cmd *cobra.Command, given []string, _ string) ([]string, cobra.ShellCompDirective) {
+			var words []string
+			if len(given) == 0 {
+				for _, t := range topics() {
+					words = append(words, t.name)
+				}
+				for _, c := range cmd.Root().Commands() {
+					if c.IsAvailableCommand() {
+						words = append(words, c.Name())
+					}
+				}
+			}
+			return words, cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return cmd.Root().Help()
 			}
-			for _, t := range topics {
+			for _, t := range topics() {
 				if t.name == args[0] {
 					return t.print(a)
 				}
@@ -67,24 +69,6 @@ func newHelp(a *app.App) *cobra.Command {
 			return found.Help()
 		},
 	}
-}
-
-func topicList() string {
-	var b strings.Builder
-	for _, t := range topics {
-		fmt.Fprintf(&b, "  %-12s %s\n", t.name, t.short)
-	}
-	return b.String()
-}
-
-func exitCodes(a *app.App) error {
-	var rows []output.Object
-	for _, r := range exit.Table() {
-		rows = append(rows, output.Object{
-			{Name: "status", Value: int(r.Status)}, {Name: "meaning", Value: r.Meaning}, {Name: "codes", Value: slices.Clone(r.Codes)},
-		})
-	}
-	return a.Printer().List([]output.Column{{Name: "status"}, {Name: "meaning"}, {Name: "codes"}}, rows)
 }
 
 // firstScreen is what keyhold alone prints.

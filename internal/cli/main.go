@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/exit"
 	"github.com/keyhold/keyhold/internal/output"
 )
@@ -18,23 +19,16 @@ import (
 // Main runs keyhold with these arguments and returns its exit status. It
 // prints the error, if there is one.
 func Main(ctx context.Context, a *app.App, args []string) exit.Status {
-	a.Settings.Password.FD = -1
-	unknown, err := a.ReadEnvironment()
-	if err != nil {
-		return fail(a, args, err)
-	}
 	ran := false
 	root := newRoot(a, func() {
 		ran = true
-		for _, name := range unknown {
-			a.Messages().Warn("unknown_variable", name+" means nothing to keyhold; `keyhold help environment` lists what does")
-		}
+		warn(a)
 	})
 	root.SetArgs(args)
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	_, err = root.ExecuteContextC(ctx)
+	_, err := root.ExecuteContextC(ctx)
 	switch {
 	case err == nil:
 		return exit.OK
@@ -44,6 +38,19 @@ func Main(ctx context.Context, a *app.App, args []string) exit.Status {
 		err = usage(root, err)
 	}
 	return fail(a, args, err)
+}
+
+// warn warns about what means nothing, in the environment and in the
+// configuration.
+func warn(a *app.App) {
+	for _, name := range config.Unknown(a.Environ()) {
+		a.Messages().Warn("unknown_variable", name+" means nothing to keyhold; `keyhold help environment` lists what does")
+	}
+	if f, err := a.Config(); err == nil {
+		for _, w := range f.Warnings() {
+			a.Messages().Warn("unknown_key", w.String())
+		}
+	}
 }
 
 // usage makes a UsageError of what cobra says about flags and commands.
@@ -57,8 +64,8 @@ func usage(root *cobra.Command, err error) error {
 
 // fail prints err and returns its status.
 func fail(a *app.App, args []string, err error) exit.Status {
-	if a.Settings.Format != output.JSON && wantsJSON(args) {
-		a.Settings.Format = output.JSON // the flags were not read to their end
+	if wantsJSON(args) {
+		a.Settings.Format = output.JSON // the flags may not have been read to their end
 	}
 	o := outcomeOf(err)
 	var silent *app.SilentError

@@ -9,6 +9,7 @@ import (
 
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/exit"
 	"github.com/keyhold/keyhold/internal/vault"
@@ -26,7 +27,13 @@ type outcome struct {
 // outcomes is tried from the top: what says more stands first.
 var outcomes = []outcome{
 	{match: as[*app.UsageError], code: "usage", try: "keyhold --help"},
-	{match: as[*app.SettingError], code: "usage", try: "keyhold help environment"},
+	{match: as[*config.ValueError], code: "usage", try: "keyhold help environment"},
+	{match: as[*config.KeyError], code: "usage", try: "keyhold config list"},
+	{match: as[*config.SecretError], code: "usage"},
+	{match: as[*config.FileError], code: "usage", try: "keyhold config edit"},
+	{match: is(config.ErrUnsafe), code: "usage"},
+	{match: is(config.ErrDefaultProfile), code: "usage"},
+	{match: is(config.ErrProfileExists), code: "exists"},
 	{match: is(errors.ErrUnsupported), code: "unsupported"},
 	{match: is(app.ErrDeclined), code: "declined"},
 	{match: as[*device.TokenError], code: "locked", try: "unset KEYHOLD_SESSION"},
@@ -35,11 +42,12 @@ var outcomes = []outcome{
 	{match: is(vault.ErrWrongPassword), code: "wrong_password"},
 	{match: as[*app.NoKeyringError], code: "no_keyring", try: `eval "$(keyhold unlock --export)"`},
 	{match: as[*app.NoVaultError], code: "no_vault", try: "keyhold put NAME"},
-	{match: is(app.ErrNoProfile), code: "no_profile"},
+	{match: is(config.ErrNoProfile), code: "no_profile"},
 	{match: is(app.ErrNoField), code: "no_field"},
 	{match: as[*vault.AmbiguousError], code: "ambiguous"},
 	{match: as[*vault.ConflictError], code: "conflict", retryable: true},
 	{match: as[*vault.DamagedError], code: "damaged"},
+	{match: is(config.ErrChanged), code: "busy", retryable: true},
 	{match: is(vault.ErrBusy), code: "busy", retryable: true},
 	{match: is(vault.ErrTooNew), code: "store_too_new"},
 	{match: is(vault.ErrDenied), code: "denied"},
@@ -48,6 +56,7 @@ var outcomes = []outcome{
 	{match: is(device.ErrDamaged), code: "damaged"},
 	{match: is(vault.ErrInvalid), code: "usage"},
 	{match: is(vault.ErrNotFound), code: "not_found"},
+	{match: is(app.ErrFindings), code: "findings"},
 	{match: is(app.ErrNoAnswer), code: "no_answer"},
 	{match: as[*fs.PathError], code: "io"},
 	{match: as[*exec.ExitError], code: "error"},

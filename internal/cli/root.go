@@ -1,12 +1,16 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/cli/complete"
+	"github.com/keyhold/keyhold/internal/cli/configcmd"
 	"github.com/keyhold/keyhold/internal/cli/itemcmd"
 	"github.com/keyhold/keyhold/internal/cli/logincmd"
+	"github.com/keyhold/keyhold/internal/cli/usecmd"
 	"github.com/keyhold/keyhold/internal/cli/vaultcmd"
 	"github.com/keyhold/keyhold/internal/output"
 )
@@ -40,7 +44,10 @@ func newRoot(a *app.App, started func()) *cobra.Command {
 		},
 	}
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		if err := readFormat(a, cmd); err != nil {
+		if cmd.Name() == cobra.ShellCompRequestCmd || cmd.Name() == cobra.ShellCompNoDescRequestCmd {
+			return nil // whatever is wrong, the shell's completion stays silent
+		}
+		if err := load(a, cmd); err != nil {
 			return err
 		}
 		started()
@@ -52,6 +59,14 @@ func newRoot(a *app.App, started func()) *cobra.Command {
 	})
 	root.Flags().Bool("version", false, "print the version")
 	globalFlags(root, a)
+	addCommands(root, a)
+	root.SetUsageTemplate(usageTemplate)
+	root.SetHelpTemplate(helpTemplate)
+	return root
+}
+
+// addCommands hangs every command below root, in groups.
+func addCommands(root *cobra.Command, a *app.App) {
 	root.AddGroup(
 		&cobra.Group{ID: "items", Title: "Items"},
 		&cobra.Group{ID: "vaults", Title: "Vaults"},
@@ -63,45 +78,40 @@ func newRoot(a *app.App, started func()) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("items", itemcmd.NewPut(a), itemcmd.NewGet(a), itemcmd.NewLs(a), itemcmd.NewRm(a))
+	add("items", itemcmd.NewPut(a), itemcmd.NewGet(a), itemcmd.NewLs(a), itemcmd.NewRm(a), usecmd.NewGenerate(a))
 	add("vaults", vaultcmd.NewVault(a), vaultcmd.NewUnlock(a), vaultcmd.NewLock(a))
-	add("more", logincmd.NewStatus(a), newCompletion(a), newVersion(a))
+	add("more", logincmd.NewStatus(a), logincmd.NewProfile(a), configcmd.NewConfig(a), configcmd.NewDoctor(a), newCompletion(a), newVersion(a))
 	item := itemcmd.NewItem(a)
 	item.GroupID = "items"
 	root.AddCommand(item)
 	help := newHelp(a)
 	root.SetHelpCommand(help)
 	help.GroupID = "more"
-	root.SetUsageTemplate(usageTemplate)
-	root.SetHelpTemplate(helpTemplate)
-	return root
 }
 
 // anyArguments is more than a command line has.
 const anyArguments = 1 << 20
 
 func globalFlags(root *cobra.Command, a *app.App) {
-	f, s := root.PersistentFlags(), &a.Settings
-	if s.Color == "" {
-		s.Color = "auto"
-	}
-	f.StringVar(&s.Profile, "profile", s.Profile, "use this `profile`; default is the local one")
-	f.StringVar(&s.Vault, "vault", s.Vault, "use this `vault` rather than the default one")
+	f := root.PersistentFlags()
+	f.String("profile", "", "use this `profile`")
+	f.String("config", "", "read this configuration `file`")
+	f.String("vault", "", "use this `vault`, NAME or NAME@PROFILE")
 	f.String("format", "", "print as `FORMAT`: table, list, tsv, json or yaml")
 	f.Bool("json", false, "print as JSON, errors too")
-	f.BoolVar(&s.NoInput, "no-input", s.NoInput, "ask nothing")
-	f.BoolVar(&s.Offline, "offline", s.Offline, "use no network")
-	f.BoolVar(&s.Fresh, "fresh", s.Fresh, "read nothing that may be out of date")
-	f.BoolVarP(&s.Quiet, "quiet", "q", s.Quiet, "print no notices and no hints")
-	f.CountVarP(&s.Verbose, "verbose", "v", "say more about what is done; repeatable")
-	f.Var(&s.Color, "color", "use colour: auto, always or never")
-	f.BoolVarP(&s.Yes, "yes", "y", false, "answer every question with yes")
-	f.IntVar(&s.Password.FD, "password-fd", -1, "read the master password from this file `descriptor`")
-	f.StringVar(&s.Password.File, "password-file", "", "read the master password from this `file`")
-	f.BoolVar(&s.Password.Stdin, "password-stdin", false, "read the master password from standard input")
+	f.Bool("no-input", false, "ask nothing")
+	f.Bool("offline", false, "use no network")
+	f.Bool("fresh", false, "read nothing that may be out of date")
+	f.BoolP("quiet", "q", false, "print no notices and no hints")
+	f.CountP("verbose", "v", "say more about what is done; repeatable")
+	f.String("color", "", "use colour `WHEN`: auto, always or never")
+	f.BoolP("yes", "y", false, "answer every question with yes")
+	f.Int("password-fd", -1, "read the master password from this file `descriptor`")
+	f.String("password-file", "", "read the master password from this `file`")
+	f.Bool("password-stdin", false, "read the master password from standard input")
 	for flag, offer := range map[string]cobra.CompletionFunc{
 		"vault": complete.Vaults(a, anyArguments), "format": complete.Words(output.Formats()...),
-		"color": complete.Words("auto", "always", "never"), "profile": complete.Words(app.DefaultProfile),
+		"color": complete.Words("auto", "always", "never"), "profile": complete.Profiles(a, anyArguments),
 		"password-fd": complete.Nothing,
 	} {
 		// It fails only for a flag that is not there, which every test would show.
@@ -109,28 +119,24 @@ func globalFlags(root *cobra.Command, a *app.App) {
 	}
 }
 
-// readFormat puts --format and --json into the settings.
-func readFormat(a *app.App, cmd *cobra.Command) error {
+// load reads the settings, now that the flags are known.
+func load(a *app.App, cmd *cobra.Command) error {
 	f := cmd.Flags()
-	name, _ := f.GetString("format")
 	if asJSON, _ := f.GetBool("json"); asJSON {
-		if name != "" && name != string(output.JSON) {
+		if name, _ := f.GetString("format"); f.Changed("format") && name != string(output.JSON) {
 			return app.Usagef("--json and --format %s do not go together", name)
 		}
-		name = string(output.JSON)
 	}
-	if name == "" {
-		if f.Changed("format") {
-			return app.Usagef("--format is empty")
+	for _, name := range []string{"format", "color", "profile", "config", "vault", "password-file"} {
+		if value, _ := f.GetString(name); value == "" && f.Changed(name) {
+			return app.Usagef("--%s is empty", name)
 		}
-		return nil
 	}
-	format, err := output.ParseFormat(name)
-	if err != nil {
-		return app.Usagef("--format: %v", err)
+	err := a.Load(complete.Flags(cmd))
+	if err != nil && errors.Is(err, a.ConfigError) && cmd.Annotations[app.AnyConfig] != "" {
+		return nil // it goes on without the file
 	}
-	a.Settings.Format, a.Settings.FormatTyped = format, true
-	return nil
+	return err
 }
 
 // unknownCommand reports a word that is no command, with the nearest one.

@@ -12,12 +12,13 @@ import (
 
 func newVersion(a *app.App) *cobra.Command {
 	return &cobra.Command{
-		Use:     "version",
-		Short:   "Print the version",
-		Long:    "Print the version of this binary, the Go release it was built with, and the system it is for.",
-		Example: "  keyhold version\n  keyhold version --json",
-		Args:    args.None(),
-		RunE:    func(*cobra.Command, []string) error { return printVersion(a) },
+		Use:         "version",
+		Short:       "Print the version",
+		Long:        "Print the version of this binary, the Go release it was built with, and the system it is for.",
+		Example:     "  keyhold version\n  keyhold version --json",
+		Annotations: map[string]string{app.AnyConfig: "yes"},
+		Args:        args.None(),
+		RunE:        func(*cobra.Command, []string) error { return printVersion(a) },
 	}
 }
 

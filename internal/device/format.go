@@ -208,7 +208,7 @@ func additional(home homeID, id sessionID, head []byte) []byte {
 	return append(b, head...)
 }
 
-func newGCM(key sessionKey) (cipher.AEAD, error) {
+func newGCM(key interface{ Reveal() []byte }) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key.Reveal())
 	if err != nil {
 		return nil, err

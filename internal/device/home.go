@@ -1,5 +1,6 @@
 // Package device holds what this machine remembers about its user: the home
-// directory's identity and the open sessions. FORMAT.md describes the files.
+// directory's identity, the open sessions, and tokens of services. FORMAT.md
+// describes the files.
 package device
 
 import (
@@ -113,6 +114,21 @@ func writeTemp(dir string, data []byte) (path string, err error) {
 		return "", err
 	}
 	return f.Name(), nil
+}
+
+// replaceFile puts data in the place of the file called name: readers see the
+// old or the new one.
+func (h *Home) replaceFile(name string, data []byte) error {
+	tmp, err := writeTemp(h.dir, data)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, h.Path(name)); err != nil {
+		_ = os.Remove(tmp)
+		return err
+	}
+	syncDir(h.dir)
+	return nil
 }
 
 // syncDir makes a new name in dir durable where the system can do that.

@@ -38,7 +38,7 @@ func readFile(path string, first, limit int64) ([]byte, time.Time, error) {
 		return nil, time.Time{}, err
 	}
 	if !fi.Mode().IsRegular() || fi.Size() > limit {
-		return nil, fi.ModTime(), fmt.Errorf("%w: not a session", ErrDamaged)
+		return nil, fi.ModTime(), fmt.Errorf("%w: no file of at most %d bytes", ErrDamaged, limit)
 	}
 	data := make([]byte, min(first, fi.Size()))
 	_, err = io.ReadFull(f, data)
@@ -70,8 +70,11 @@ func (d runDir) place(tmp string, id sessionID, used time.Time) error {
 }
 
 // lock keeps others from replacing and removing records until unlock.
-func (d runDir) lock() (unlock func(), err error) {
-	f, err := os.OpenFile(filepath.Join(string(d), "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+func (d runDir) lock() (unlock func(), err error) { return lockPath(filepath.Join(string(d), "lock")) }
+
+// lockPath waits until no other process has the file locked, which it makes.
+func lockPath(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}

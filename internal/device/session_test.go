@@ -173,6 +173,21 @@ func TestReseal(t *testing.T) {
 	}
 }
 
+// churn starts, reseals and renews a session that others may end meanwhile.
+func churn(b *bench, one, two secret.Bytes) {
+	s, err := b.Start(b.t.Context(), "default", one, Limits{})
+	if err != nil {
+		b.t.Error(err)
+		return
+	}
+	if err := s.Reseal(two); err != nil && !errors.Is(err, ErrNoSession) {
+		b.t.Error(err)
+	}
+	if err := s.Renew(b.t.Context()); err != nil && !errors.Is(err, ErrNoSession) && !errors.Is(err, keyring.ErrNotFound) {
+		b.t.Error(err)
+	}
+}
+
 // Whatever happens at the same time, a reader gets a whole session or none.
 func TestConcurrent(t *testing.T) {
 	t.Parallel()
@@ -190,17 +205,7 @@ func TestConcurrent(t *testing.T) {
 	for w := range 2 {
 		writers.Go(func() {
 			for i := range 60 {
-				s, err := b.Start(ctx, "default", keys(i+w), Limits{})
-				if err != nil {
-					t.Error(err)
-					continue
-				}
-				if err := s.Reseal(keys(i + 7)); err != nil && !errors.Is(err, ErrNoSession) {
-					t.Error(err)
-				}
-				if err := s.Renew(ctx); err != nil && !errors.Is(err, ErrNoSession) && !errors.Is(err, keyring.ErrNotFound) {
-					t.Error(err)
-				}
+				churn(b, keys(i+w), keys(i+7))
 			}
 		})
 	}

@@ -2,6 +2,8 @@
 // fixed, so that they change only when a command does.
 package main
 
+//go:generate go run . -root ../..
+
 import (
 	"flag"
 	"fmt"

@@ -3,6 +3,9 @@ package keyring
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,15 +13,18 @@ import (
 )
 
 // fake is a File whose calls fail with err, if that is set; set is for Set
-// alone.
+// alone. It counts its calls.
 type fake struct {
 	Store
+	kind     string
 	err, set error
+	calls    int
 }
 
-func (f *fake) Kind() string { return "fake" }
+func (f *fake) Kind() string { return f.kind }
 
 func (f *fake) Get(ctx context.Context, name string) (secret.Bytes, error) {
+	f.calls++
 	if f.err != nil {
 		return secret.Bytes{}, f.err
 	}
@@ -26,6 +32,7 @@ func (f *fake) Get(ctx context.Context, name string) (secret.Bytes, error) {
 }
 
 func (f *fake) Set(ctx context.Context, name string, value secret.Bytes, ttl time.Duration) error {
+	f.calls++
 	if err := errors.Join(f.err, f.set); err != nil {
 		return err
 	}
@@ -33,6 +40,7 @@ func (f *fake) Set(ctx context.Context, name string, value secret.Bytes, ttl tim
 }
 
 func (f *fake) Touch(ctx context.Context, name string, ttl time.Duration) error {
+	f.calls++
 	if f.err != nil {
 		return f.err
 	}
@@ -40,91 +48,236 @@ func (f *fake) Touch(ctx context.Context, name string, ttl time.Duration) error 
 }
 
 func (f *fake) Delete(ctx context.Context, name string) error {
+	f.calls++
 	if f.err != nil {
 		return f.err
 	}
 	return f.Store.Delete(ctx, name)
 }
 
+func pair(t *testing.T) (a, b *fake, s *first) {
+	t.Helper()
+	a, b = &fake{Store: File(t.TempDir()), kind: "a"}, &fake{Store: File(t.TempDir()), kind: "b"}
+	return a, b, First(filepath.Join(t.TempDir(), "marks"), a, b).(*first)
+}
+
+func set(t *testing.T, s Store, value string) {
+	t.Helper()
+	if err := s.Set(t.Context(), "n", secret.Of([]byte(value)), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// holds checks that s has value, or nothing if it is empty.
+func holds(t *testing.T, s Store, value string) {
+	t.Helper()
+	got, err := s.Get(t.Context(), "n")
+	if value == "" && errors.Is(err, ErrNotFound) {
+		return
+	}
+	if err != nil || string(got.Reveal()) != value {
+		t.Errorf("Get = %q, %v, want %q", got.Reveal(), err, value)
+	}
+}
+
+func marks(t *testing.T, s *first) int {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join(s.dir, "spare-*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
+}
+
 func TestFirst(t *testing.T) {
 	t.Parallel()
-	broken := errors.New("broken")
-	make2 := func(t *testing.T) (a, b *fake, s Store) {
-		a, b = &fake{Store: File(t.TempDir())}, &fake{Store: File(t.TempDir())}
-		return a, b, First(a, b)
+	a, b, s := pair(t)
+	wrong(t, s)
+	conform(t, s, "n")
+	if b.calls != 0 || marks(t, s) != 0 || s.Kind() != "a" {
+		t.Errorf("%d calls of the spare store, %d marks, kind %s", b.calls, marks(t, s), s.Kind())
 	}
-	v := func(s string) secret.Bytes { return secret.Of([]byte(s)) }
-	get := func(t *testing.T, s Store, want string) {
-		t.Helper()
-		got, err := s.Get(t.Context(), "n")
-		if want == "" && errors.Is(err, ErrNotFound) {
-			return
-		}
-		if err != nil || string(got.Reveal()) != want {
-			t.Errorf("Get = %q, %v, want %q", got.Reveal(), err, want)
-		}
+	a.err = ErrUnavailable
+	conform(t, s, "n")
+	if marks(t, s) != 0 || s.Kind() != "b" {
+		t.Errorf("%d marks, kind %s", marks(t, s), s.Kind())
 	}
+	a.err, a.set = nil, ErrUnavailable
+	conform(t, s, "n")
+	if marks(t, s) != 0 {
+		t.Errorf("%d marks", marks(t, s))
+	}
+}
 
-	t.Run("one", func(t *testing.T) {
-		t.Parallel()
-		if s := File("x"); First(s) != s {
-			t.Error("wrapped for nothing")
-		}
-	})
-	t.Run("conforms", func(t *testing.T) {
-		t.Parallel()
-		a, _, s := make2(t)
-		wrong(t, s)
-		conform(t, s, "n")
-		a.err = ErrUnavailable
-		conform(t, s, "n")
-		if s.Kind() != "fake" {
-			t.Error(s.Kind())
-		}
-	})
-	t.Run("a full first store hides nothing", func(t *testing.T) {
-		t.Parallel()
-		a, b, s := make2(t)
-		if err := s.Set(t.Context(), "n", v("old"), 0); err != nil {
-			t.Fatal(err)
-		}
-		a.set = ErrUnavailable
-		if err := s.Set(t.Context(), "n", v("new"), 0); err != nil {
-			t.Fatal(err)
-		}
-		get(t, s, "new")
-		get(t, a, "")
-		a.set = nil
-		if err := s.Set(t.Context(), "n", v("newest"), 0); err != nil {
-			t.Fatal(err)
-		}
-		get(t, s, "newest")
-		get(t, b, "")
-	})
-	t.Run("all unavailable", func(t *testing.T) {
-		t.Parallel()
-		a, b, s := make2(t)
-		a.err, b.err = ErrUnavailable, ErrUnavailable
-		_, err := s.Get(t.Context(), "n")
-		for i, err := range []error{err, s.Set(t.Context(), "n", v("x"), 0), s.Touch(t.Context(), "n", 0)} {
-			if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrNotFound) {
-				t.Errorf("call %d: %v", i, err)
+// The spare store is not asked for what was never given to it, whether main is
+// available or not.
+func TestFirstAsksNoMoreThanNeeded(t *testing.T) {
+	t.Parallel()
+	for _, unavailable := range []error{nil, ErrUnavailable} {
+		a, b, s := pair(t)
+		set(t, s, "before")
+		a.err = unavailable
+		if unavailable == nil {
+			if err := s.Delete(t.Context(), "n"); err != nil {
+				t.Fatal(err)
 			}
+		}
+		holds(t, s, "")
+		if err := s.Touch(t.Context(), "n", 0); !errors.Is(err, ErrNotFound) {
+			t.Error(err)
 		}
 		if err := s.Delete(t.Context(), "n"); err != nil {
 			t.Error(err)
 		}
-	})
-	t.Run("another error is final", func(t *testing.T) {
-		t.Parallel()
-		a, b, s := make2(t)
-		a.err = broken
-		_, err := s.Get(t.Context(), "n")
-		for i, err := range []error{err, s.Set(t.Context(), "n", v("x"), 0), s.Touch(t.Context(), "n", 0), s.Delete(t.Context(), "n")} {
-			if !errors.Is(err, broken) {
-				t.Errorf("call %d: %v", i, err)
+		if b.calls != 0 {
+			t.Errorf("%v: %d calls", unavailable, b.calls)
+		}
+	}
+}
+
+// A store that takes nothing more neither hides a newer value with an older
+// nor keeps it from being found, also by a process that begins only then.
+func TestFirstFull(t *testing.T) {
+	t.Parallel()
+	a, b, s := pair(t)
+	set(t, s, "old")
+	a.set = ErrUnavailable
+	set(t, s, "new")
+	holds(t, a, "")
+	holds(t, s, "new")
+	holds(t, First(s.dir, a, b), "new")
+	if err := s.Touch(t.Context(), "n", time.Hour); err != nil || s.Kind() != "b" {
+		t.Errorf("Touch: %v, kind %s", err, s.Kind())
+	}
+	if marks(t, s) != 1 {
+		t.Errorf("%d marks", marks(t, s))
+	}
+	a.set = nil
+	set(t, s, "newest")
+	holds(t, b, "")
+	holds(t, s, "newest")
+	if marks(t, s) != 0 || s.Kind() != "a" {
+		t.Errorf("%d marks, kind %s", marks(t, s), s.Kind())
+	}
+}
+
+// A spare store that is away for a while keeps its mark.
+func TestFirstSpareAway(t *testing.T) {
+	t.Parallel()
+	a, b, s := pair(t)
+	a.set = ErrUnavailable
+	set(t, s, "in spare")
+	b.err = ErrUnavailable
+	if _, err := s.Get(t.Context(), "n"); !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrNotFound) {
+		t.Errorf("Get: %v", err)
+	}
+	if err := s.Delete(t.Context(), "n"); err != nil || marks(t, s) != 1 {
+		t.Errorf("Delete: %v, %d marks", err, marks(t, s))
+	}
+	if err := s.Set(t.Context(), "n", secret.Of([]byte("v")), 0); !errors.Is(err, ErrUnavailable) || marks(t, s) != 1 {
+		t.Errorf("Set: %v, %d marks", err, marks(t, s))
+	}
+	a.set = nil
+	set(t, s, "in main")
+	holds(t, s, "in main")
+	if marks(t, s) != 1 {
+		t.Errorf("%d marks", marks(t, s))
+	}
+	b.err = nil
+	if err := s.Delete(t.Context(), "n"); err != nil || marks(t, s) != 0 {
+		t.Errorf("Delete: %v, %d marks", err, marks(t, s))
+	}
+	holds(t, b, "")
+}
+
+func TestFirstErrors(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for _, tt := range []struct{ a, b, get, set, del error }{
+		{ErrUnavailable, ErrUnavailable, ErrNotFound, ErrUnavailable, nil},
+		{broken, nil, broken, broken, broken},
+		{ErrUnavailable, broken, ErrNotFound, broken, nil},
+	} {
+		a, b, s := pair(t)
+		a.err, b.err = tt.a, tt.b
+		_, get := s.Get(t.Context(), "n")
+		for i, err := range []error{get, s.Touch(t.Context(), "n", 0)} {
+			if !errors.Is(err, tt.get) {
+				t.Errorf("%v, %v, call %d: %v", tt.a, tt.b, i, err)
 			}
 		}
-		get(t, b, "")
-	})
+		if err := s.Set(t.Context(), "n", secret.Of([]byte("v")), 0); !errors.Is(err, tt.set) || marks(t, s) != 0 {
+			t.Errorf("%v, %v: Set: %v, %d marks", tt.a, tt.b, err, marks(t, s))
+		}
+		if err := s.Delete(t.Context(), "n"); !errors.Is(err, tt.del) {
+			t.Errorf("%v, %v: Delete: %v", tt.a, tt.b, err)
+		}
+	}
+
+	a, b, s := pair(t)
+	a.set = ErrUnavailable
+	set(t, s, "v")
+	b.err = broken
+	if err := s.Delete(t.Context(), "n"); !errors.Is(err, broken) {
+		t.Errorf("Delete: %v", err)
+	}
+	b.err = nil
+	if err := os.Remove(s.path("n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(s.path("n"), "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if s.Delete(t.Context(), "n") == nil {
+		t.Error("a mark that cannot be removed was not reported")
+	}
+	if s.Set(t.Context(), "n", secret.Of([]byte("v")), 0) == nil {
+		t.Error("a mark that cannot be made was not reported")
+	}
+	s.dir = filepath.Join(s.path("n"), strings.Repeat("x", 300))
+	if s.Set(t.Context(), "n", secret.Of([]byte("v")), 0) == nil {
+		t.Error("a directory that cannot be made was not reported")
+	}
+}
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	if r := Explain(t.Context(), nil); r != nil {
+		t.Error(r)
+	}
+	if r := Explain(t.Context(), File(t.TempDir())); len(r) != 1 || r[0] != (Report{"file", true, nil}) {
+		t.Error(r)
+	}
+	for _, tt := range []struct {
+		a, b   error
+		ua, ub bool
+	}{
+		{nil, nil, true, false},
+		{ErrUnavailable, nil, false, true},
+		{nil, ErrUnavailable, true, false},
+		{ErrUnavailable, ErrUnavailable, false, false},
+	} {
+		a, b, s := pair(t)
+		a.err, b.set = tt.a, tt.b
+		r := Explain(t.Context(), s)
+		if len(r) != 2 || r[0].Kind != "a" || r[1].Kind != "b" || r[0].Used != tt.ua || r[1].Used != tt.ub ||
+			!errors.Is(r[0].Err, tt.a) || !errors.Is(r[1].Err, tt.b) {
+			t.Errorf("%+v: %+v", tt, r)
+		}
+		for _, s := range []*fake{a, b} {
+			if left, _ := os.ReadDir(string(s.Store.(file))); len(left) != 0 {
+				t.Errorf("%v left behind", left)
+			}
+		}
+	}
+	if r := Explain(t.Context(), forgetful{File(t.TempDir())}); r[0].Used || r[0].Err == nil {
+		t.Errorf("%+v", r)
+	}
+}
+
+// forgetful returns another value than was set.
+type forgetful struct{ Store }
+
+func (forgetful) Get(context.Context, string) (secret.Bytes, error) {
+	return secret.Of([]byte("another")), nil
 }

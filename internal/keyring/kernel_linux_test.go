@@ -167,22 +167,26 @@ func TestKernelTooLong(t *testing.T) {
 	}
 }
 
+// start runs other in a process of its own and returns its output.
+func start(t *testing.T, mode string, args ...string) (string, error) {
+	t.Helper()
+	argv := []string{"-other"}
+	if mode == "fresh" {
+		argv = append(argv, mode)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append(argv, args...)...)
+	cmd.Env = append(cmd.Environ(), "GORACE=atexit_sleep_ms=0")
+	out, err := cmd.Output()
+	return string(out), err
+}
+
 func TestKernelOtherProcess(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"same", "fresh"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			s, name := real(t)
-			run := func(args ...string) (string, error) {
-				argv := []string{"-other"}
-				if mode == "fresh" {
-					argv = append(argv, "fresh")
-				}
-				cmd := exec.CommandContext(t.Context(), os.Args[0], append(argv, args...)...)
-				cmd.Env = append(cmd.Environ(), "GORACE=atexit_sleep_ms=0")
-				out, err := cmd.Output()
-				return string(out), err
-			}
+			run := func(args ...string) (string, error) { return start(t, mode, args...) }
 			must := func(want string, args ...string) {
 				t.Helper()
 				if out, err := run(args...); err != nil || out != want {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"math"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -13,35 +16,47 @@ import (
 
 func TestOpen(t *testing.T) {
 	t.Parallel()
+	auto := "os"
+	if runtime.GOOS == "linux" {
+		auto = "kernel"
+	}
 	tests := []struct {
-		mode, kind string
-		fails      bool
+		mode, kind, lasting string
+		fails               bool
 	}{
-		{"", "kernel", false},
-		{"auto", "kernel", false},
-		{"kernel", "kernel", false},
-		{"file", "file", false},
-		{"off", "", false},
-		{"os", "", true},
-		{"Kernel", "", true},
+		{"", auto, "os", false},
+		{"auto", auto, "os", false},
+		{"kernel", "kernel", "", false},
+		{"os", "os", "os", false},
+		{"file", "file", "", false},
+		{"off", "", "", false},
+		{"Kernel", "", "", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.mode, func(t *testing.T) {
 			t.Parallel()
-			s, err := Open(tt.mode, t.TempDir())
-			if (err != nil) != tt.fails {
-				t.Fatalf("error = %v", err)
+			dir := filepath.Join(t.TempDir(), "run")
+			s, err := Open(tt.mode, dir)
+			kept, err2 := Lasting(tt.mode, dir)
+			if (err != nil) != tt.fails || (err2 != nil) != tt.fails {
+				t.Fatalf("errors = %v, %v", err, err2)
 			}
-			if got := s != nil; got != (tt.kind != "") {
-				t.Fatalf("store = %v", s)
+			kind := func(s Store) string {
+				if s == nil {
+					return ""
+				}
+				return s.Kind()
 			}
-			if s != nil && s.Kind() != tt.kind {
-				t.Errorf("kind = %q, want %q", s.Kind(), tt.kind)
+			if kind(s) != tt.kind || kind(kept) != tt.lasting {
+				t.Errorf("kinds = %q, %q, want %q, %q", kind(s), kind(kept), tt.kind, tt.lasting)
+			}
+			if err := Retry(s); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Stat(dir); err == nil {
+				t.Error("the directory was made for nothing")
 			}
 		})
-	}
-	if _, err := Open("os", ""); !errors.Is(err, errors.ErrUnsupported) {
-		t.Errorf("os: %v", err)
 	}
 }
 
@@ -122,7 +137,7 @@ func conform(t *testing.T, s Store, name string) {
 		}
 	}
 	want("")
-	if err := s.Touch(ctx, name, time.Minute); !errors.Is(err, ErrNotFound) {
+	if err := s.Touch(ctx, name, time.Minute); s.Kind() != "os" && !errors.Is(err, ErrNotFound) {
 		t.Fatalf("Touch: %v", err)
 	}
 	ok(s.Delete(ctx, name))

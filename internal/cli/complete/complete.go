@@ -15,6 +15,39 @@ import (
 
 const noFiles = cobra.ShellCompDirectiveNoFileComp
 
+// Flags returns the flags of cmd as App.Load wants them.
+func Flags(cmd *cobra.Command) func(name string) (value string, set bool) {
+	return func(name string) (string, bool) {
+		f := cmd.Flags().Lookup(name)
+		if f == nil {
+			return "", false
+		}
+		return f.Value.String(), f.Changed
+	}
+}
+
+// ready reads the settings for a completion and reports whether they can be
+// read: completion runs before any command does.
+func ready(a *app.App, cmd *cobra.Command) bool { return a.Load(Flags(cmd)) == nil }
+
+// Profiles offers the names of the profiles, for the first most arguments.
+func Profiles(a *app.App, most int) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
+		if len(given) >= most || !ready(a, cmd) {
+			return nil, noFiles
+		}
+		f, err := a.Config()
+		if err != nil {
+			return nil, noFiles
+		}
+		var names []string
+		for _, n := range f.Profiles() {
+			names = offer(names, n, word)
+		}
+		return names, noFiles
+	}
+}
+
 // Words offers these words.
 func Words(words ...string) cobra.CompletionFunc { return cobra.FixedCompletions(words, noFiles) }
 
@@ -35,7 +68,7 @@ func Types() cobra.CompletionFunc {
 // Items offers the names of the items of the vault, for the first most arguments.
 func Items(a *app.App, most int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
-		if len(given) >= most {
+		if len(given) >= most || !ready(a, cmd) {
 			return nil, noFiles
 		}
 		return items(cmd.Context(), a, word), noFiles
@@ -60,7 +93,7 @@ func items(ctx context.Context, a *app.App, word string) []string {
 // Vaults offers the names of the vaults, for the first most arguments.
 func Vaults(a *app.App, most int) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
-		if len(given) >= most {
+		if len(given) >= most || !ready(a, cmd) {
 			return nil, noFiles
 		}
 		account, err := a.Peek(cmd.Context())
@@ -82,7 +115,7 @@ func Vaults(a *app.App, most int) cobra.CompletionFunc {
 // Fields offers the fields that the item of the first argument has.
 func Fields(a *app.App) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
-		if len(given) == 0 {
+		if len(given) == 0 || !ready(a, cmd) {
 			return nil, noFiles
 		}
 		it, ok := item(cmd.Context(), a, given[0])

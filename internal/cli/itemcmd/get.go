@@ -56,7 +56,7 @@ func (o *getOptions) run(ctx context.Context) error {
 	if err := o.app.MayPrint(); err != nil {
 		return err
 	}
-	v, info, err := o.app.Open(ctx, "")
+	v, info, err := o.app.Open(ctx)
 	if err != nil {
 		return err
 	}

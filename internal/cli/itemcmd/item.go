@@ -35,7 +35,7 @@ func find(ctx context.Context, a *app.App, v vault.Vault, info backend.Info, nam
 	if !errors.Is(err, vault.ErrNotFound) {
 		return e, err
 	}
-	missing := &app.NotFoundError{What: "item", Name: name, Try: "keyhold ls"}
+	missing := &app.NotFoundError{What: "item", Name: name, Try: "keyhold ls", Kind: vault.ErrNotFound}
 	if others := a.Elsewhere(ctx, name, info); len(others) > 0 {
 		missing.Try = "keyhold get " + args.Quote(name) + " --vault " + args.Quote(others[0])
 	}

@@ -67,7 +67,7 @@ func (o *lsOptions) run(ctx context.Context) error {
 		}
 		kind = t.Name
 	}
-	v, info, err := o.app.Open(ctx, "")
+	v, info, err := o.app.Open(ctx)
 	if err != nil {
 		return err
 	}

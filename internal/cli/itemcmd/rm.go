@@ -50,7 +50,7 @@ func NewRm(a *app.App) *cobra.Command {
 }
 
 func (o *rmOptions) run(ctx context.Context) error {
-	v, info, err := o.app.Open(ctx, "")
+	v, info, err := o.app.Open(ctx)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,9 @@ func NewStatus(a *app.App) *cobra.Command {
 		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if check {
+				if err := a.CheckProfile(a.Settings.Profile); err != nil {
+					return err
+				}
 				if _, err := a.PeekSession(cmd.Context()); err != nil {
 					return &app.SilentError{Err: err}
 				}
@@ -45,8 +48,8 @@ func NewStatus(a *app.App) *cobra.Command {
 }
 
 func status(ctx context.Context, a *app.App) error {
-	profile, err := a.Profile()
-	if err != nil {
+	profile := a.Settings.Profile
+	if err := a.CheckProfile(profile); err != nil {
 		return err
 	}
 	home, err := a.Home()

@@ -230,7 +230,7 @@ func TestGenerateOnTerminal(t *testing.T) {
 func TestGenerateRefusesToPrint(t *testing.T) {
 	t.Parallel()
 	w := fixed(t)
-	w.Env["KEYHOLD_NO_PRINT"] = "1"
+	w.Settings.NoPrint = true
 	if err := generate(t, w); !errors.Is(err, vault.ErrDenied) {
 		t.Errorf("error %v, want denied", err)
 	}

@@ -26,9 +26,10 @@ func NewLock(a *app.App) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			profile := ""
 			if cmd.Flags().Changed("profile") {
-				var err error
-				if profile, err = a.Profile(); err != nil {
-					return err
+				if profile = a.Settings.Profile; profile != "" {
+					if err := a.CheckProfile(profile); err != nil {
+						return err
+					}
 				}
 			}
 			return lock(cmd.Context(), a, profile)

@@ -21,17 +21,12 @@ func newShow(a *app.App) *cobra.Command {
 
 		ValidArgsFunction: complete.Vaults(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return show(cmd.Context(), a, named(a, args))
+			if len(args) > 0 {
+				return show(cmd.Context(), a, args[0])
+			}
+			return show(cmd.Context(), a, "")
 		},
 	}
-}
-
-// named returns the vault that is meant: the argument, else --vault.
-func named(a *app.App, given []string) string {
-	if len(given) > 0 {
-		return given[0]
-	}
-	return a.Settings.Vault
 }
 
 func show(ctx context.Context, a *app.App, name string) error {

@@ -37,6 +37,12 @@ func NewUnlock(a *app.App) *cobra.Command {
 
 		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !cmd.Flags().Changed("ttl") {
+				o.ttl = a.Settings.Absolute
+			}
+			if !cmd.Flags().Changed("idle") {
+				o.idle = a.Settings.Idle
+			}
 			if err := o.readShell(args); err != nil {
 				return err
 			}
@@ -44,8 +50,8 @@ func NewUnlock(a *app.App) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.DurationVar(&o.ttl, "ttl", device.DefaultAbsolute, "lock after this `time`")
-	f.DurationVar(&o.idle, "idle", device.DefaultIdle, "lock after this `time` without use")
+	f.DurationVar(&o.ttl, "ttl", 0, "lock after this `time`; default session.absolute of the configuration, else 12h")
+	f.DurationVar(&o.idle, "idle", 0, "lock after this `time` without use; default session.idle, else 1h")
 	f.StringVar(&o.export, "export", "", "print KEYHOLD_SESSION for this `shell`: posix, fish or powershell")
 	f.Lookup("export").NoOptDefVal = "posix"
 	_ = cmd.RegisterFlagCompletionFunc("export", complete.Words("posix", "fish", "powershell"))

@@ -77,7 +77,10 @@ func unknown(cmd *cobra.Command, word string) error {
 // object is a vault as it is printed.
 func object(i backend.Info) output.Object {
 	state := "open"
-	if !i.Open {
+	switch {
+	case i.Name == "":
+		state = "damaged"
+	case !i.Open:
 		state = "locked"
 	}
 	return output.Object{

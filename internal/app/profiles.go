@@ -1,0 +1,117 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/keyhold/keyhold/internal/config"
+)
+
+// CreateProfile makes a profile whose vaults will be on this machine.
+func (a *App) CreateProfile(name string) error {
+	f, err := a.Config()
+	if err != nil {
+		return err
+	}
+	return f.AddProfile(name, config.Profile{Backend: config.LocalBackend})
+}
+
+// UseProfile makes a profile the one that commands use without --profile.
+func (a *App) UseProfile(name string) error {
+	if err := a.CheckProfile(name); err != nil {
+		return err
+	}
+	f, err := a.Config()
+	if err != nil {
+		return err
+	}
+	if name == config.DefaultProfile {
+		return f.Unset("profile")
+	}
+	return f.Set("profile", name)
+}
+
+// RenameProfile gives a profile and its store another name. Its sessions end.
+// The store has both names for a moment, so that nothing is lost if this is
+// interrupted; it can then be done again.
+func (a *App) RenameProfile(ctx context.Context, name, to string) error {
+	if name == config.DefaultProfile {
+		return config.ErrDefaultProfile
+	}
+	if err := a.CheckProfile(name); err != nil {
+		return err
+	}
+	if !config.IsProfileName(to) {
+		return Usagef("%q cannot be the name of a profile", to)
+	}
+	f, err := a.Config()
+	if err != nil {
+		return err
+	}
+	if _, ok := f.Profile(to); ok {
+		return fmt.Errorf("%s: %w", to, config.ErrProfileExists)
+	}
+	from, err := a.StorePath(name)
+	if err != nil {
+		return err
+	}
+	dest, err := a.StorePath(to)
+	if err != nil {
+		return err
+	}
+	if _, err := a.EndSessions(ctx, name); err != nil {
+		return err
+	}
+	if err := os.Link(from, dest); err != nil && !errors.Is(err, fs.ErrNotExist) && !sameFile(from, dest) {
+		return fmt.Errorf("rename the store: %w", err)
+	}
+	if err := f.RenameProfile(name, to); err != nil {
+		return err
+	}
+	return removeFile(from)
+}
+
+func sameFile(a, b string) bool {
+	x, err1 := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(x, y)
+}
+
+func removeFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// DeleteProfile removes a profile with its vaults on this machine, for good.
+// The store goes first: a profile of the same name must not find it later.
+func (a *App) DeleteProfile(ctx context.Context, name string) error {
+	if name == config.DefaultProfile {
+		return config.ErrDefaultProfile
+	}
+	if err := a.CheckProfile(name); err != nil {
+		return err
+	}
+	f, err := a.Config()
+	if err != nil {
+		return err
+	}
+	path, err := a.StorePath(name)
+	if err != nil {
+		return err
+	}
+	if err := a.ConfirmName(ctx, fmt.Sprintf("This deletes the profile %s and its vaults in %s, for good.", name, path), name); err != nil {
+		return err
+	}
+	if _, err := a.EndSessions(ctx, name); err != nil {
+		return err
+	}
+	if err := removeFile(path); err != nil {
+		return err
+	}
+	return f.RemoveProfile(name)
+}
