@@ -10,10 +10,10 @@ BENCHFLAGS ?=
 export GO FUZZTIME COVER_MIN
 
 .DEFAULT_GOAL := build
-.PHONY: build run test lint generate bench cover fuzz clean help
+.PHONY: build run test lint generate bench cover fuzz release-snapshot clean help
 
 build: ## build bin/keyhold
-	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/keyhold ./cmd/keyhold
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/keyhold ./cmd/keyhold
 
 run: build ## build, then walk through the main job in a throw-away home
 	@sh scripts/walkthrough.sh bin/keyhold
@@ -21,7 +21,7 @@ run: build ## build, then walk through the main job in a throw-away home
 test: ## check formatting, go.mod and vet, then run every test with -race
 	@sh scripts/test.sh
 
-lint: ## gofmt, go vet for three systems, import rules
+lint: ## gofmt, go vet for three systems, import rules, golangci-lint
 	@sh scripts/lint.sh
 
 generate: ## go generate, test vectors, golden files; leaves no diff
@@ -37,8 +37,11 @@ cover: ## statement coverage of the core, at least COVER_MIN (90) percent
 fuzz: ## run every fuzz target for FUZZTIME (1m)
 	@sh scripts/fuzz.sh
 
+release-snapshot: ## all that a release has, for every system, in dist/; publishes nothing
+	@sh scripts/release.sh
+
 clean: ## remove what was built
 	@rm -rf bin dist coverage.*
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t d; do printf '  %-10s %s\n' "$$t" "$$d"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t d; do printf '  %-16s %s\n' "$$t" "$$d"; done

@@ -16,6 +16,12 @@ need() { # need PROGRAM PACKAGE...
 check_go
 need git git
 need "${CC:-cc}" gcc libc6-dev # for -race
+need keyctl keyutils
+need dbus-run-session dbus
+need gnome-keyring-daemon gnome-keyring
+need bash bash
+need zsh zsh
+need fish fish
 
 if [ -n "$missing" ]; then
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -20,8 +20,7 @@ func main() {
 	a := app.New(all.Registry(), app.Version{
 		Number: version, Commit: commit, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 	})
-	ctx, die := app.Signals()
-	status := cli.Main(ctx, a, os.Args[1:])
-	die()
+	status := cli.Main(a.Signals.Context(), a, os.Args[1:])
+	a.Signals.Die()
 	os.Exit(int(status))
 }

@@ -37,6 +37,7 @@ type App struct {
 	Wait     func(ctx context.Context, d time.Duration) error
 	Backends *backend.Registry
 	Version  Version
+	Signals  *Signals // nil: they end the process
 
 	Settings    Settings
 	ConfigError error // why the configuration file cannot be read
@@ -62,13 +63,14 @@ type Version struct{ Number, Commit, Go, Platform string }
 // New returns the real outside world.
 func New(backends *backend.Registry, v Version) *App {
 	hardenProcess()
+	signals := NewSignals()
 	return &App{
 		In: os.Stdin, Out: os.Stdout, Err: os.Stderr,
 		InTerminal:  term.IsTerminal(os.Stdin.Fd()),
 		OutTerminal: term.IsTerminal(os.Stdout.Fd()),
 		ErrTerminal: term.IsTerminal(os.Stderr.Fd()),
 		Width:       term.Width(os.Stdout.Fd()),
-		Prompt:      term.New(),
+		Prompt:      catcher{term.New(), signals},
 		Now:         time.Now,
 		Rand:        rand.Reader,
 		Getenv:      os.Getenv,
@@ -76,7 +78,32 @@ func New(backends *backend.Registry, v Version) *App {
 		Wait:        wait,
 		Backends:    backends,
 		Version:     v,
+		Signals:     signals,
 	}
+}
+
+// A catcher catches signals before it asks: the terminal is then not as it was.
+type catcher struct {
+	Prompter
+	signals *Signals
+}
+
+// Secret asks for a line without showing it.
+func (c catcher) Secret(ctx context.Context, prompt string) (secret.String, error) {
+	c.signals.Catch()
+	return c.Prompter.Secret(ctx, prompt)
+}
+
+// Line asks for a line.
+func (c catcher) Line(ctx context.Context, prompt string) (string, error) {
+	c.signals.Catch()
+	return c.Prompter.Line(ctx, prompt)
+}
+
+// Confirm asks for a yes or no.
+func (c catcher) Confirm(ctx context.Context, question string) (bool, error) {
+	c.signals.Catch()
+	return c.Prompter.Confirm(ctx, question)
 }
 
 func wait(ctx context.Context, d time.Duration) error {

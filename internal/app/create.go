@@ -43,6 +43,7 @@ func (a *App) CreateAccount(ctx context.Context, vaultName string) (backend.Acco
 	if _, err := home.Make(a.Rand); err != nil {
 		return nil, err
 	}
+	a.Signals.Catch()
 	keys, err := driver.Create(ctx, deps, pw, backend.Signup{Vault: vaultName})
 	if errors.Is(err, vault.ErrExists) { // another process was faster
 		if keys, err = a.unlock(ctx, profile, pw); err != nil {

@@ -13,6 +13,7 @@ import (
 // file of mode 0600, in memory where the system has such a place, and is
 // removed whatever happens.
 func (a *App) EditText(ctx context.Context, text []byte) (edited []byte, err error) {
+	a.Signals.Catch()
 	dir, err := os.MkdirTemp(a.scratch(), "keyhold-")
 	if err != nil {
 		return nil, fmt.Errorf("edit: %w", err)

@@ -20,7 +20,7 @@ import (
 // prints the error, if there is one.
 func Main(ctx context.Context, a *app.App, args []string) exit.Status {
 	ran := false
-	root := newRoot(a, func() {
+	root := newRoot(a, args, func() {
 		ran = true
 		warn(a)
 	})

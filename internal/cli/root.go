@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -16,11 +17,13 @@ import (
 )
 
 // NewRoot returns the whole command tree, to be looked at.
-func NewRoot(a *app.App) *cobra.Command { return newRoot(a, func() {}) }
+func NewRoot(a *app.App) *cobra.Command { return newRoot(a, nil, func() {}) }
 
-// newRoot returns the whole command tree. started is called before a command
-// runs, when its flags and arguments are right.
-func newRoot(a *app.App, started func()) *cobra.Command {
+// newRoot returns the command tree for these arguments: the commands below a
+// noun that is not among them are left out, since making them all takes as
+// long as the rest of a start. For nil it is the whole tree. started is called
+// before a command runs, when its flags and arguments are right.
+func newRoot(a *app.App, args []string, started func()) *cobra.Command {
 	cobra.EnableTraverseRunHooks = false
 	root := &cobra.Command{
 		Use:   "keyhold",
@@ -59,14 +62,18 @@ func newRoot(a *app.App, started func()) *cobra.Command {
 	})
 	root.Flags().Bool("version", false, "print the version")
 	globalFlags(root, a)
-	addCommands(root, a)
+	addCommands(root, a, args)
 	root.SetUsageTemplate(usageTemplate)
 	root.SetHelpTemplate(helpTemplate)
 	return root
 }
 
-// addCommands hangs every command below root, in groups.
-func addCommands(root *cobra.Command, a *app.App) {
+// addCommands hangs every command below root, in groups, those below a noun
+// only if args may ask for them.
+func addCommands(root *cobra.Command, a *app.App, args []string) {
+	whole := func(noun string) bool {
+		return args == nil || slices.Contains(args, noun) || slices.Contains(args, "help")
+	}
 	root.AddGroup(
 		&cobra.Group{ID: "items", Title: "Items"},
 		&cobra.Group{ID: "vaults", Title: "Vaults"},
@@ -79,9 +86,9 @@ func addCommands(root *cobra.Command, a *app.App) {
 		}
 	}
 	add("items", itemcmd.NewPut(a), itemcmd.NewGet(a), itemcmd.NewLs(a), itemcmd.NewRm(a), usecmd.NewGenerate(a))
-	add("vaults", vaultcmd.NewVault(a), vaultcmd.NewUnlock(a), vaultcmd.NewLock(a))
-	add("more", logincmd.NewStatus(a), logincmd.NewProfile(a), configcmd.NewConfig(a), configcmd.NewDoctor(a), newCompletion(a), newVersion(a))
-	item := itemcmd.NewItem(a)
+	add("vaults", vaultcmd.NewVault(a, whole("vault")), vaultcmd.NewUnlock(a), vaultcmd.NewLock(a))
+	add("more", logincmd.NewStatus(a), logincmd.NewProfile(a, whole("profile")), configcmd.NewConfig(a, whole("config")), configcmd.NewDoctor(a), newCompletion(a), newVersion(a))
+	item := itemcmd.NewItem(a, whole("item"))
 	item.GroupID = "items"
 	root.AddCommand(item)
 	help := newHelp(a)

@@ -105,6 +105,7 @@ type Warning struct {
 	Key  string
 }
 
+// String names the place and the key.
 func (w Warning) String() string { return place(w.Path, w.Line) + keyed(w.Key) + ": unknown key" }
 
 func place(path string, line int) string {

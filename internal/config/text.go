@@ -127,10 +127,11 @@ func (d *document) replaceList(key, old, value *yaml.Node) (string, bool) {
 // insert puts a new entry at path, whose first known steps are there, as the
 // last of its mapping.
 func (d *document) insert(path []string, text string) (string, bool) {
-	m, indent, after, known := d.root, 0, 0, 0
-	if m == nil {
+	if d.root == nil {
 		return d.insertLines(len(d.lines()), 0, path, text), true
 	}
+	var indent, after int
+	m, known := d.root, 0
 	for {
 		if m.Style&yaml.FlowStyle != 0 || len(m.Content) == 0 {
 			return "", false

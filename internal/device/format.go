@@ -112,8 +112,7 @@ func (h header) encode() []byte {
 	b = append(b, recordVersion, byte(h.kind))
 	b = binary.BigEndian.AppendUint64(b, uint64(h.ends.UnixMilli())) //nolint:gosec // checked to be positive
 	b = binary.BigEndian.AppendUint64(b, uint64(h.idle.Milliseconds()))
-	b = append(b, byte(len(h.profile)))
-	return append(b, h.profile...)
+	return appendText(b, h.profile)
 }
 
 // left is how long a session last used at used is still open at now; 0 if it

@@ -84,10 +84,8 @@ func find(entries []tokenEntry, profile, service string) (int, bool) {
 func formatTokens(entries []tokenEntry) ([]byte, error) {
 	b := []byte{tokensVersion}
 	for _, e := range entries {
-		b = append(b, byte(e.place), byte(len(e.profile)))
-		b = append(b, e.profile...)
-		b = append(b, byte(len(e.service)))
-		b = append(b, e.service...)
+		b = appendText(append(b, byte(e.place)), e.profile)
+		b = appendText(b, e.service)
 		b = binary.BigEndian.AppendUint16(b, uint16(len(e.sealed))) //nolint:gosec // at most maxSealed
 		b = append(b, e.sealed...)
 	}
@@ -95,6 +93,13 @@ func formatTokens(entries []tokenEntry) ([]byte, error) {
 		return nil, fmt.Errorf("tokens of %d bytes, more than %d", len(b), maxTokens)
 	}
 	return b, nil
+}
+
+// appendText appends a name or an origin, which has been checked, with its
+// length in front.
+func appendText(b []byte, s string) []byte {
+	b = append(b, byte(len(s))) //nolint:gosec // at most 255
+	return append(b, s...)
 }
 
 // parseTokens accepts only what formatTokens writes. The entries keep parts of
@@ -110,8 +115,8 @@ func parseTokens(b []byte) ([]tokenEntry, error) {
 	var entries []tokenEntry
 	for len(r.b) > 0 {
 		e := tokenEntry{place: place(r.uint8())}
-		e.profile = string(r.take(r.uint8()))
-		e.service = string(r.take(r.uint8()))
+		e.profile = string(r.take(int(r.uint8())))
+		e.service = string(r.take(int(r.uint8())))
 		e.sealed = r.take(r.uint16())
 		n := len(e.sealed)
 		switch {
@@ -142,9 +147,9 @@ func (r *reader) take(n int) []byte {
 	return part
 }
 
-func (r *reader) uint8() int {
+func (r *reader) uint8() byte {
 	if b := r.take(1); b != nil {
-		return int(b[0])
+		return b[0]
 	}
 	return 0
 }
@@ -159,8 +164,7 @@ func (r *reader) uint16() int {
 // formatValue is a token as the OS keyring holds it, and as it is sealed.
 func formatValue(t Token) secret.Bytes {
 	b := make([]byte, 0, tokenHead+len(t.Origin)+t.Secret.Len())
-	b = append(b, tokensVersion, byte(len(t.Origin)))
-	b = append(b, t.Origin...)
+	b = appendText(append(b, tokensVersion), t.Origin)
 	return secret.Of(append(b, t.Secret.Reveal()...))
 }
 
@@ -172,7 +176,7 @@ func parseValue(value secret.Bytes) (Token, error) {
 	}
 	r := reader{b, true}
 	r.take(1)
-	t := Token{Origin: string(r.take(r.uint8())), Secret: secret.Of(r.b)}
+	t := Token{Origin: string(r.take(int(r.uint8()))), Secret: secret.Of(r.b)}
 	if !r.ok || t.check() != nil {
 		return Token{}, fmt.Errorf("%w: token", ErrDamaged)
 	}
@@ -212,8 +216,8 @@ func openToken(home homeID, key deviceKey, e tokenEntry) (Token, error) {
 }
 
 func tokenAdditional(home homeID, id keyID, profile, service string) []byte {
-	return slices.Concat([]byte(tokenLabel), home[:], []byte{tokensVersion}, id[:],
-		[]byte{byte(len(profile))}, []byte(profile), []byte{byte(len(service))}, []byte(service))
+	b := slices.Concat([]byte(tokenLabel), home[:], []byte{tokensVersion}, id[:])
+	return appendText(appendText(b, profile), service)
 }
 
 func sealDeviceKey(rand io.Reader, home homeID, wrap wrapKey, key deviceKey) ([]byte, error) {

@@ -178,6 +178,7 @@ func (t *Tokens) setInRing(ctx context.Context, name string, value secret.Bytes,
 		entries[i].place = inFileMoved
 	case 0:
 		entries[i].place = nowhere
+	case inFileMoved, nowhere: // say so already
 	}
 	if entries[i].place != e.place {
 		if err := t.write(entries); err != nil {
@@ -185,6 +186,11 @@ func (t *Tokens) setInRing(ctx context.Context, name string, value secret.Bytes,
 		}
 	}
 	if err := t.ring.Set(ctx, name, value, 0); err != nil {
+		if errors.Is(err, keyring.ErrUnavailable) && entries[i].place != e.place {
+			entries[i] = e
+			before := slices.DeleteFunc(slices.Clone(entries), func(e tokenEntry) bool { return e.place == 0 })
+			err = errors.Join(err, t.write(before))
+		}
 		return err
 	}
 	entries[i].place, entries[i].sealed = inRing, nil

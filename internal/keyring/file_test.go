@@ -28,7 +28,7 @@ func TestFileModes(t *testing.T) {
 	if err := File(dir).Set(t.Context(), "n", secret.Of([]byte("v")), 0); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]os.FileMode{dir: 0o700 | os.ModeDir, string(file(dir).path("n")): 0o600} {
+	for path, want := range map[string]os.FileMode{dir: 0o700 | os.ModeDir, file(dir).path("n"): 0o600} {
 		fi, err := os.Stat(path)
 		if err != nil || fi.Mode() != want {
 			t.Errorf("%s: %v, %v, want %v", path, fi.Mode(), err, want)
@@ -67,7 +67,7 @@ func TestFileFaults(t *testing.T) {
 	t.Run("name taken by a directory", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
-		if err := os.MkdirAll(filepath.Join(string(file(dir).path("n")), "x"), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Join(file(dir).path("n"), "x"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 		s := File(dir)

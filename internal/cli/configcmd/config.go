@@ -16,8 +16,8 @@ import (
 	"github.com/keyhold/keyhold/internal/output"
 )
 
-// NewConfig returns the config command with all below it.
-func NewConfig(a *app.App) *cobra.Command {
+// NewConfig returns the config command, with all below it if whole is set.
+func NewConfig(a *app.App, whole bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Show and change settings",
@@ -27,7 +27,9 @@ func NewConfig(a *app.App) *cobra.Command {
 		Args:    args.None(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newGet(a), newSet(a), newUnset(a), newList(a), newEdit(a), newPath(a))
+	if whole {
+		cmd.AddCommand(newGet(a), newSet(a), newUnset(a), newList(a), newEdit(a), newPath(a))
+	}
 	return cmd
 }
 

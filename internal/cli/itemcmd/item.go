@@ -14,8 +14,9 @@ import (
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
-// NewItem returns the item command, under which the short verbs stand too.
-func NewItem(a *app.App) *cobra.Command {
+// NewItem returns the item command, under which the short verbs stand too; they
+// are left out unless whole is set.
+func NewItem(a *app.App, whole bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "item",
 		Short:   "Work with items; the short verbs under one noun",
@@ -24,7 +25,9 @@ func NewItem(a *app.App) *cobra.Command {
 		Args:    args.None(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(NewPut(a), NewGet(a), NewLs(a), NewRm(a))
+	if whole {
+		cmd.AddCommand(NewPut(a), NewGet(a), NewLs(a), NewRm(a))
+	}
 	return cmd
 }
 

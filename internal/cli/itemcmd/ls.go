@@ -23,7 +23,7 @@ type lsOptions struct {
 	app *app.App
 
 	prefix, kind    string
-	tags            []string
+	tags            args.List
 	long, nul, tree bool
 }
 
@@ -52,7 +52,7 @@ func NewLs(a *app.App) *cobra.Command {
 	f.BoolVarP(&o.nul, "null", "0", false, "the names alone, as they are, each ended by a NUL")
 	f.BoolVar(&o.tree, "tree", false, "show the parts of names between slashes as a tree")
 	f.StringVar(&o.kind, "type", "", "only items of this `type`")
-	f.StringArrayVar(&o.tags, "tag", nil, "only items with this `tag`; repeatable")
+	f.Var(&o.tags, "tag", "only items with this `tag`; repeatable")
 	_ = cmd.RegisterFlagCompletionFunc("type", complete.Types())
 	_ = cmd.RegisterFlagCompletionFunc("tag", complete.Nothing)
 	return cmd

@@ -18,8 +18,8 @@ type putOptions struct {
 
 	name, kind        string
 	fields            []string
-	hidden, text      []string
-	tags, untags      []string
+	hidden, text      args.List
+	tags, untags      args.List
 	onlyNew, existing bool
 }
 
@@ -51,10 +51,10 @@ func NewPut(a *app.App) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.kind, "type", "", "`type` of a new item; default "+vault.DefaultType)
-	f.StringArrayVar(&o.hidden, "hidden", nil, "a secret field of your own: `NAME`, NAME=@FILE or NAME=-; repeatable")
-	f.StringArrayVar(&o.text, "text", nil, "a visible field of your own: `NAME=VALUE`; repeatable")
-	f.StringArrayVar(&o.tags, "tag", nil, "add this `tag`; repeatable")
-	f.StringArrayVar(&o.untags, "untag", nil, "take this `tag` away; repeatable")
+	f.Var(&o.hidden, "hidden", "a secret field of your own: `NAME`, NAME=@FILE or NAME=-; repeatable")
+	f.Var(&o.text, "text", "a visible field of your own: `NAME=VALUE`; repeatable")
+	f.Var(&o.tags, "tag", "add this `tag`; repeatable")
+	f.Var(&o.untags, "untag", "take this `tag` away; repeatable")
 	f.BoolVar(&o.onlyNew, "new", false, "make a new item, also if one has this name")
 	f.BoolVar(&o.existing, "existing", false, "change an item that is there, make none")
 	_ = cmd.RegisterFlagCompletionFunc("type", complete.Types())

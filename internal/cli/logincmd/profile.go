@@ -13,8 +13,8 @@ import (
 	"github.com/keyhold/keyhold/internal/output"
 )
 
-// NewProfile returns the profile command with all below it.
-func NewProfile(a *app.App) *cobra.Command {
+// NewProfile returns the profile command, with all below it if whole is set.
+func NewProfile(a *app.App, whole bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "profile",
 		Short: "Make and choose profiles",
@@ -24,7 +24,9 @@ func NewProfile(a *app.App) *cobra.Command {
 		Args:    args.None(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newProfileList(a), newProfileShow(a), newProfileCreate(a), newProfileUse(a), newProfileRename(a), newProfileDelete(a))
+	if whole {
+		cmd.AddCommand(newProfileList(a), newProfileShow(a), newProfileCreate(a), newProfileUse(a), newProfileRename(a), newProfileDelete(a))
+	}
 	return cmd
 }
 

@@ -12,8 +12,8 @@ import (
 	"github.com/keyhold/keyhold/internal/output"
 )
 
-// NewVault returns the vault command with all below it.
-func NewVault(a *app.App) *cobra.Command {
+// NewVault returns the vault command, with all below it if whole is set.
+func NewVault(a *app.App, whole bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "vault",
 		Short:   "Make, list and delete vaults",
@@ -26,6 +26,9 @@ func NewVault(a *app.App) *cobra.Command {
 			}
 			return unknown(cmd, args[0])
 		},
+	}
+	if !whole {
+		return cmd
 	}
 	put, get, unlock, lock := itemcmd.NewPut(a), itemcmd.NewGet(a), NewUnlock(a), NewLock(a)
 	for _, c := range []*cobra.Command{put, get, unlock, lock} {
