@@ -14,6 +14,7 @@ import (
 
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
+	"github.com/keyhold/keyhold/internal/keyring"
 	"github.com/keyhold/keyhold/internal/output"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/internal/term"
@@ -43,6 +44,7 @@ type App struct {
 	ConfigError error // why the configuration file cannot be read
 
 	layers   config.Layers
+	ring     keyring.Store            // once it was asked for
 	opened   map[string]opened        // the accounts by profile, once they are open
 	typed    map[string]secret.String // the master passwords that were typed, by profile
 	sourced  *secret.String           // what the password source said

@@ -147,6 +147,9 @@ func (d *doctor) keyring(ctx context.Context) {
 		d.ok("keyring", "off: sessions are in KEYHOLD_SESSION alone")
 		return
 	}
+	if err := keyring.Retry(ring); err != nil { // one that did not answer gets another chance
+		d.bad("keyring", "keyhold doctor", "%v", err)
+	}
 	used := ""
 	for _, r := range keyring.Explain(ctx, ring) {
 		switch {

@@ -76,6 +76,9 @@ func (a *App) CheckProfile(name string) error {
 // Keyring returns the store for session keys that the setting keyring asks
 // for, or nil for none.
 func (a *App) Keyring() (keyring.Store, error) {
+	if a.ring != nil {
+		return a.ring, nil // it knows by now which one is in use
+	}
 	home, err := a.Home()
 	if err != nil {
 		return nil, err
@@ -87,7 +90,21 @@ func (a *App) Keyring() (keyring.Store, error) {
 	if err != nil {
 		return nil, Usagef("%v", err)
 	}
+	a.ring = ring
 	return ring, nil
+}
+
+// deviceKey returns the key that seals tokens where there is no other place for them.
+func (a *App) deviceKey() (*device.DeviceKey, error) {
+	home, err := a.Home()
+	if err != nil {
+		return nil, err
+	}
+	ring, err := a.Keyring()
+	if err != nil {
+		return nil, err
+	}
+	return device.NewDeviceKey(home, ring, a.Rand), nil
 }
 
 // Sessions returns the sessions of the home.

@@ -97,6 +97,12 @@ type Defaulter interface {
 	SetDefault(ctx context.Context, id string) error
 }
 
+// A DeviceWrapper has a key that only this account can derive, under which the
+// key of this device is kept.
+type DeviceWrapper interface {
+	DeviceWrapKey() (secret.Bytes, error) // 32 bytes
+}
+
 // A Counter counts the items of a vault without opening them.
 type Counter interface {
 	CountItems(ctx context.Context, id string) (items, trashed int, err error)

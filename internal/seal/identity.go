@@ -3,6 +3,7 @@ package seal
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/hkdf"
 	"crypto/sha256"
 	"io"
 	"strings"
@@ -183,4 +184,15 @@ func (p PublicKey) VerifyV1(envelope, signature []byte, vault, recipient ID) (Fo
 		return 0, err
 	}
 	return FormBound, nil
+}
+
+// DeviceWrapKey returns the key under which this account keeps the key of a
+// device: HKDF-SHA-256 of the seed, info "keyhold/device/1", 32 bytes.
+func (id Identity) DeviceWrapKey() (secret.Bytes, error) {
+	seed := id.Reveal()
+	if len(seed) != ed25519.SeedSize {
+		return secret.Bytes{}, ErrDamaged
+	}
+	key, err := hkdf.Key(sha256.New, seed, nil, "keyhold/device/1", KeySize)
+	return secret.Of(key), err
 }

@@ -32,6 +32,7 @@ var _ interface {
 	backend.Deleter
 	backend.Defaulter
 	backend.Counter
+	backend.DeviceWrapper
 } = (*account)(nil)
 
 func (a *account) Vaults(ctx context.Context) ([]backend.Info, error) {
@@ -216,6 +217,9 @@ func (a *account) SetDefault(ctx context.Context, id string) error {
 		return tx.Put(defaultKey, vid[:])
 	}))
 }
+
+// DeviceWrapKey derives a key from the identity key.
+func (a *account) DeviceWrapKey() (secret.Bytes, error) { return a.keys.Identity.DeviceWrapKey() }
 
 // CountItems counts by the records alone.
 func (a *account) CountItems(ctx context.Context, id string) (items, trashed int, err error) {
