@@ -109,7 +109,7 @@ func (c catcher) Confirm(ctx context.Context, question string) (bool, error) {
 }
 
 func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(mathrand.N(d + 1))
+	t := time.NewTimer(mathrand.N(d + 1)) //nolint:gosec // jitter, not a key
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -137,7 +137,7 @@ func TestConfirm(t *testing.T) {
 			name := apptest.New(t)
 			name.Settings.Yes = tt.yes
 			for _, a := range tt.answers {
-				name.Person.Answers = []string{map[string]string{"y": "work", "n": "wrok"}[a]}
+				name.Person.Answers = []string{map[string]string{"y": "work", "n": "home"}[a]}
 			}
 			if err := name.ConfirmName(t.Context(), "It goes.", "work"); !errors.Is(err, tt.want) {
 				t.Errorf("ConfirmName = %v, want %v", err, tt.want)

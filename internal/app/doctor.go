@@ -84,7 +84,7 @@ func (d *doctor) home() {
 	const others = 0o077
 	_ = filepath.WalkDir(home.Dir(), func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
-			return nil // what cannot be read by us is not open to others
+			return nil //nolint:nilerr // what cannot be read by us is not open to others
 		}
 		if i, err := e.Info(); err == nil && runtime.GOOS != "windows" && i.Mode().Perm()&others != 0 && i.Mode()&fs.ModeSymlink == 0 {
 			open++

@@ -30,7 +30,7 @@ func (a *App) EditText(ctx context.Context, text []byte) (edited []byte, err err
 	if err != nil {
 		return nil, fmt.Errorf("edit: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was only read
 	const limit = 2 << 20
 	edited, err = ReadAll(f, limit)
 	if err != nil {

@@ -216,7 +216,7 @@ func readFD(fd int) (secret.String, error) {
 	if f == nil {
 		return secret.String{}, Usagef("file descriptor %d is not open", fd)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was only read
 	pw, err := readPassword(f)
 	if err != nil {
 		return secret.String{}, &UsageError{Message: err.Error()}
@@ -229,7 +229,7 @@ func readFile(name string) (secret.String, error) {
 	if err != nil {
 		return secret.String{}, &UsageError{Message: err.Error()}
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was only read
 	return readPassword(f)
 }
 

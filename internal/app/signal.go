@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"sync"
@@ -47,7 +48,8 @@ func (s *Signals) Catch() {
 // does not return but ends the process by that same signal, so that the shell
 // loop around it stops too.
 func (s *Signals) Die() {
-	if e, ok := context.Cause(s.ctx).(*signalError); ok {
-		raise(e.Signal)
+	var stopped *signalError
+	if errors.As(context.Cause(s.ctx), &stopped) {
+		raise(stopped.Signal)
 	}
 }

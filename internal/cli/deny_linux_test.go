@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 )
@@ -10,7 +11,6 @@ func init() {
 	if os.Getenv(denyVariable) == "" {
 		return
 	}
-	os.Unsetenv(denyVariable)
-	fmt.Fprintln(os.Stderr, denyKeyctl(os.Args[1:]))
+	fmt.Fprintln(os.Stderr, errors.Join(os.Unsetenv(denyVariable), denyKeyctl(os.Args[1:])))
 	os.Exit(99)
 }

@@ -146,7 +146,7 @@ echo done`
 // once per command, and the doctor names it.
 func TestKeyring_silentBus(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "bus") // a socket's path must be short
+	dir, err := os.MkdirTemp("", "bus") //nolint:usetesting // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func TestHome_readOnly(t *testing.T) {
 		t.Skip("it takes root to make a home that its user cannot write to")
 	}
 	pw := passwordFile(t)
-	dir, err := os.MkdirTemp("", "keyhold-ro-")
+	dir, err := os.MkdirTemp("", "keyhold-ro-") //nolint:usetesting // another user must get there
 	if err != nil {
 		t.Fatal(err)
 	}

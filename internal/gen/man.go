@@ -44,7 +44,7 @@ func page(cmd *cobra.Command) []byte {
 // A roff writes man(7).
 type roff struct{ strings.Builder }
 
-func (r *roff) line(format string, args ...any) { fmt.Fprintf(r, format+"\n", args...) }
+func (r *roff) line(format string, args ...any) { _, _ = fmt.Fprintf(r, format+"\n", args...) }
 
 // text writes paragraphs; one whose lines are indented stays as it is.
 func (r *roff) text(s string) {

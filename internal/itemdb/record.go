@@ -45,7 +45,7 @@ func appendRecord(b []byte, r Record) ([]byte, error) {
 		b = binary.BigEndian.AppendUint64(b, uint64(t.UnixMilli()))
 	}
 	b = append(b, r.Index[:]...)
-	b = append(b, byte(len(r.Type)))
+	b = append(b, byte(len(r.Type))) //nolint:gosec // at most 255, see above
 	b = append(b, r.Type...)
 	return append(b, r.Name...), nil
 }

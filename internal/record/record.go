@@ -38,9 +38,9 @@ func (w *Writer) Time(t time.Time) {
 // Fixed writes b without its length.
 func (w *Writer) Fixed(b []byte) { w.b = append(w.b, b...) }
 
-// Bytes writes b after its length in 4 bytes.
+// Bytes writes b, less than 4 GiB, after its length in 4 bytes.
 func (w *Writer) Bytes(b []byte) {
-	w.b = binary.BigEndian.AppendUint32(w.b, uint32(len(b)))
+	w.b = binary.BigEndian.AppendUint32(w.b, uint32(len(b))) //nolint:gosec // see above
 	w.b = append(w.b, b...)
 }
 

@@ -114,9 +114,9 @@ func (s KeySet) Marshal() (secret.Bytes, error) {
 	b = append(b, keySetVersion)
 	b = append(b, s.User[:]...)
 	b = append(b, seed...)
-	b = binary.BigEndian.AppendUint16(b, uint16(s.RSA.Len()))
+	b = binary.BigEndian.AppendUint16(b, uint16(s.RSA.Len())) //nolint:gosec // checked above
 	b = append(b, s.RSA.Reveal()...)
-	b = binary.BigEndian.AppendUint16(b, uint16(len(s.Vaults)))
+	b = binary.BigEndian.AppendUint16(b, uint16(len(s.Vaults))) //nolint:gosec // checked above
 	sorted := slices.SortedFunc(slices.Values(s.Vaults), byVault)
 	for i, e := range sorted {
 		key, err := raw(e.Key.Bytes)

@@ -45,8 +45,12 @@ func FindEntry(ctx context.Context, v Vault, name string) (Entry, error) {
 
 // listed returns the entry with this id, or err if no list has it.
 func listed(ctx context.Context, v Vault, id string, err error) (Entry, error) {
-	for e := range v.Entries(ctx) {
-		if e.ID == id {
+	for e, lerr := range v.Entries(ctx) {
+		var one *DamagedError
+		switch {
+		case lerr != nil && !errors.As(lerr, &one):
+			return Entry{}, lerr
+		case e.ID == id:
 			return e, nil
 		}
 	}

@@ -148,8 +148,8 @@ func (v *fakeVault) Lookup(ctx context.Context, name string) ([]vault.Entry, err
 		return nil, err
 	}
 	var found []vault.Entry
-	for e := range v.Entries(ctx) {
-		if e.Name == name {
+	for e, err := range v.Entries(ctx) {
+		if err == nil && e.Name == name {
 			found = append(found, e)
 		}
 	}

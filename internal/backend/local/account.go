@@ -251,7 +251,7 @@ func translate(err error) error {
 	var conflict *vaults.ConflictError
 	var invalid *vaults.InvalidError
 	var format *kv.FormatError
-	kind := error(nil)
+	var kind error
 	switch {
 	case err == nil:
 		return nil

@@ -28,5 +28,5 @@ func main() {
 	if !ok {
 		os.Exit(1)
 	}
-	_, _ = os.Stdout.WriteString(strconv.FormatInt(int64(usage.Maxrss), 10))
+	_, _ = os.Stdout.WriteString(strconv.FormatInt(int64(usage.Maxrss), 10)) //nolint:unconvert // it is 32 bits wide on some systems
 }

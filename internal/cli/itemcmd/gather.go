@@ -55,7 +55,7 @@ func readFile(name string) ([]byte, error) {
 	if err != nil {
 		return nil, &app.UsageError{Message: err.Error()}
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was only read
 	return nonEmpty(f, name)
 }
 

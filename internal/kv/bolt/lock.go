@@ -62,7 +62,7 @@ func lock(ctx context.Context, f *os.File, exclusive bool) error {
 		if ok {
 			return nil
 		}
-		t := time.NewTimer(pause/2 + rand.N(pause))
+		t := time.NewTimer(pause/2 + rand.N(pause)) //nolint:gosec // jitter, not a key
 		select {
 		case <-t.C:
 		case <-ctx.Done():
