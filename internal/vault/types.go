@@ -39,40 +39,70 @@ func Types() []Type { return types }
 
 var notes = FieldType{Name: "notes", JSON: "notes", Secret: true, Long: true}
 
+// types is laid out by the compiler: it costs nothing when a program starts.
 var types = []Type{
 	{Name: "login", JSON: "login", Main: "password", Fields: []FieldType{
-		visible("username", "username"), hidden("password", "password"), hidden("totp", "totp"), visible("url", "uri"), notes,
+		{Name: "username", JSON: "username"},
+		{Name: "password", JSON: "password", Secret: true},
+		{Name: "totp", JSON: "totp", Secret: true},
+		{Name: "url", JSON: "uri"},
+		{Name: "notes", JSON: "notes", Secret: true, Long: true},
 	}},
 	{Name: "note", JSON: "secure_note", Aliases: []string{"secure_note"}, Main: "content", Fields: []FieldType{
 		{Name: "content", JSON: "content", Secret: true, Long: true},
 	}},
 	{Name: "card", JSON: "credit_card", Aliases: []string{"credit_card"}, Main: "number", Fields: []FieldType{
-		visible("holder", "cardholderName"), hidden("number", "number"), visible("expiry", "expiry"), hidden("cvv", "cvv"),
-		visible("brand", "cardType"), notes,
+		{Name: "holder", JSON: "cardholderName"},
+		{Name: "number", JSON: "number", Secret: true},
+		{Name: "expiry", JSON: "expiry"},
+		{Name: "cvv", JSON: "cvv", Secret: true},
+		{Name: "brand", JSON: "cardType"},
+		{Name: "notes", JSON: "notes", Secret: true, Long: true},
 	}},
 	{Name: "identity", JSON: "identity", Fields: []FieldType{
-		visible("first_name", "firstName"), visible("last_name", "lastName"), visible("email", "email"), visible("phone", "phone"),
-		visible("address", "address"), visible("city", "city"), visible("state", "state"), visible("zip", "postalCode"),
-		visible("country", "country"), hidden("ssn", "ssn"), hidden("passport", "passportNumber"), hidden("license", "licenseNumber"), notes,
+		{Name: "first_name", JSON: "firstName"},
+		{Name: "last_name", JSON: "lastName"},
+		{Name: "email", JSON: "email"},
+		{Name: "phone", JSON: "phone"},
+		{Name: "address", JSON: "address"},
+		{Name: "city", JSON: "city"},
+		{Name: "state", JSON: "state"},
+		{Name: "zip", JSON: "postalCode"},
+		{Name: "country", JSON: "country"},
+		{Name: "ssn", JSON: "ssn", Secret: true},
+		{Name: "passport", JSON: "passportNumber", Secret: true},
+		{Name: "license", JSON: "licenseNumber", Secret: true},
+		{Name: "notes", JSON: "notes", Secret: true, Long: true},
 	}},
 	{Name: "api_key", JSON: "api_key", Main: "key", Fields: []FieldType{
-		hidden("key", "key"), visible("environment", "environment"), visible("url", "serviceUrl"), visible("expires", "expiresAt"), notes,
+		{Name: "key", JSON: "key", Secret: true},
+		{Name: "environment", JSON: "environment"},
+		{Name: "url", JSON: "serviceUrl"},
+		{Name: "expires", JSON: "expiresAt"},
+		{Name: "notes", JSON: "notes", Secret: true, Long: true},
 	}},
 	{Name: "ssh_key", JSON: "ssh_key", Main: "private_key", Fields: []FieldType{
-		visible("public_key", "publicKey"), hidden("private_key", "privateKey"), hidden("passphrase", "passphrase"),
-		visible("key_type", "keyType"), visible("fingerprint", "fingerprint"), visible("host", "host"), notes,
+		{Name: "public_key", JSON: "publicKey"},
+		{Name: "private_key", JSON: "privateKey", Secret: true},
+		{Name: "passphrase", JSON: "passphrase", Secret: true},
+		{Name: "key_type", JSON: "keyType"},
+		{Name: "fingerprint", JSON: "fingerprint"},
+		{Name: "host", JSON: "host"},
+		{Name: "notes", JSON: "notes", Secret: true, Long: true},
 	}},
 	{Name: "gpg_key", JSON: "gpg_key", Main: "private_key", Fields: []FieldType{
-		visible("uid", "uid"), visible("key_id", "keyId"), visible("fingerprint", "fingerprint"), visible("key_type", "keyType"),
-		visible("expires", "expiresAt"), visible("public_key", "publicKey"), hidden("private_key", "privateKey"),
-		hidden("passphrase", "passphrase"), notes,
+		{Name: "uid", JSON: "uid"},
+		{Name: "key_id", JSON: "keyId"},
+		{Name: "fingerprint", JSON: "fingerprint"},
+		{Name: "key_type", JSON: "keyType"},
+		{Name: "expires", JSON: "expiresAt"},
+		{Name: "public_key", JSON: "publicKey"},
+		{Name: "private_key", JSON: "privateKey", Secret: true},
+		{Name: "passphrase", JSON: "passphrase", Secret: true},
+		{Name: "notes", JSON: "notes", Secret: true, Long: true},
 	}},
-	{Name: "passkey", JSON: "passkey", Fields: []FieldType{notes}},
+	{Name: "passkey", JSON: "passkey", Fields: []FieldType{{Name: "notes", JSON: "notes", Secret: true, Long: true}}},
 }
-
-func visible(name, json string) FieldType { return FieldType{Name: name, JSON: json} }
-
-func hidden(name, json string) FieldType { return FieldType{Name: name, JSON: json, Secret: true} }
 
 // fieldAliases are spellings that users bring from elsewhere.
 var fieldAliases = map[string]string{
