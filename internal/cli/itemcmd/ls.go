@@ -1,10 +1,8 @@
 package itemcmd
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -12,7 +10,6 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/keyhold/keyhold/internal/app"
-	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
 	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/output"
@@ -20,16 +17,16 @@ import (
 )
 
 type lsOptions struct {
-	app *app.App
+	lister
 
-	prefix, kind    string
-	tags            args.List
-	long, nul, tree bool
+	prefix, kind string
+	tags         args.List
+	tree         bool
 }
 
 // NewLs returns the ls command.
 func NewLs(a *app.App) *cobra.Command {
-	o := lsOptions{app: a}
+	o := lsOptions{lister: lister{app: a}}
 	cmd := &cobra.Command{
 		Use:     "ls [PREFIX]",
 		Aliases: []string{"list"},
@@ -48,8 +45,7 @@ func NewLs(a *app.App) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.BoolVarP(&o.long, "long", "l", false, "all columns, also in a pipe")
-	f.BoolVarP(&o.nul, "null", "0", false, "the names alone, as they are, each ended by a NUL")
+	o.flags(cmd)
 	f.BoolVar(&o.tree, "tree", false, "show the parts of names between slashes as a tree")
 	f.StringVar(&o.kind, "type", "", "only items of this `type`")
 	f.Var(&o.tags, "tag", "only items with this `tag`; repeatable")
@@ -96,17 +92,16 @@ func (o *lsOptions) run(ctx context.Context) error {
 		}
 		entries = append(entries, e)
 	}
-	slices.SortFunc(entries, func(a, b vault.Entry) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-	if err := o.print(info, entries); err != nil {
+	if o.tree {
+		sortEntries(entries)
+		err = write(o.app.Out, []byte(tree(entries)))
+	} else {
+		err = o.list(info, entries)
+	}
+	if err != nil {
 		return err
 	}
-	for _, err := range damaged {
-		o.app.Messages().Warn("damaged", err.Error())
-	}
-	if len(damaged) > 0 {
-		return fmt.Errorf("%d items of the vault %q: %w", len(damaged), info.Name, vault.ErrDamaged)
-	}
-	return nil
+	return o.report(info, damaged)
 }
 
 // tagged reports whether an item has every tag that is asked for.
@@ -121,30 +116,6 @@ func (o *lsOptions) tagged(ctx context.Context, v vault.Vault, e vault.Entry) (b
 		}
 	}
 	return true, nil
-}
-
-func (o *lsOptions) print(info backend.Info, entries []vault.Entry) error {
-	p := o.app.Printer()
-	names := func(yield func(string) bool) {
-		for _, e := range entries {
-			if !yield(e.Name) {
-				return
-			}
-		}
-	}
-	switch {
-	case o.nul:
-		return p.Names(names, true)
-	case o.tree:
-		return write(o.app.Out, []byte(tree(entries)))
-	case p.Format() == output.TSV && !o.long:
-		return p.Names(names, false)
-	}
-	rows := make([]output.Object, len(entries))
-	for i, e := range entries {
-		rows[i] = object(info, e)
-	}
-	return p.List([]output.Column{{Name: "name"}, {Name: "type"}, {Name: "updated_at", Title: "CHANGED"}, {Name: "id"}}, rows)
 }
 
 // tree draws the names as a tree of their parts between slashes.
@@ -168,12 +139,4 @@ func tree(entries []vault.Entry) string {
 		above = parts[:len(parts)-1]
 	}
 	return b.String()
-}
-
-func unknownType(name string) error {
-	var names []string
-	for _, t := range vault.Types() {
-		names = append(names, t.Name)
-	}
-	return app.Usagef("there is no type %q: it is one of %s", name, strings.Join(names, ", "))
 }
