@@ -7,6 +7,8 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"io"
 	mathrand "math/rand/v2"
 	"os"
@@ -39,10 +41,14 @@ type App struct {
 	Wait     func(ctx context.Context, d time.Duration) error
 	Backends *backend.Registry
 	Version  Version
+	Command  string   // the command that runs, as it is typed: "keyhold get"
 	Signals  *Signals // nil: they end the process
 
 	Settings    Settings
 	ConfigError error // why the configuration file cannot be read
+	// SettingsError is what is wrong with the settings, where the command goes
+	// on nevertheless.
+	SettingsError error
 
 	layers   config.Layers
 	ring     keyring.Store            // once it was asked for
@@ -99,19 +105,30 @@ type catcher struct {
 // Secret asks for a line without showing it.
 func (c catcher) Secret(ctx context.Context, prompt string) (secret.String, error) {
 	c.signals.Catch()
-	return c.Prompter.Secret(ctx, prompt)
+	s, err := c.Prompter.Secret(ctx, prompt)
+	return s, nobody(err)
 }
 
 // Line asks for a line.
 func (c catcher) Line(ctx context.Context, prompt string) (string, error) {
 	c.signals.Catch()
-	return c.Prompter.Line(ctx, prompt)
+	s, err := c.Prompter.Line(ctx, prompt)
+	return s, nobody(err)
 }
 
 // Confirm asks for a yes or no.
 func (c catcher) Confirm(ctx context.Context, question string) (bool, error) {
 	c.signals.Catch()
-	return c.Prompter.Confirm(ctx, question)
+	yes, err := c.Prompter.Confirm(ctx, question)
+	return yes, nobody(err)
+}
+
+// nobody makes term.ErrNoTerminal ErrNoAnswer: the terminal went away.
+func nobody(err error) error {
+	if errors.Is(err, term.ErrNoTerminal) {
+		return fmt.Errorf("%w: %w", ErrNoAnswer, err)
+	}
+	return err
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -19,7 +19,7 @@ func again(t *testing.T, w *apptest.World, env map[string]string) *apptest.World
 	for k, v := range env {
 		next.Env[k] = v
 	}
-	if err := next.Load(nil); err != nil {
+	if err := errors.Join(next.Load(nil)); err != nil {
 		t.Fatal(err)
 	}
 	return next

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/vault"
 )
@@ -12,14 +14,13 @@ import (
 // FirstVault is the vault that is made for the first item.
 const FirstVault = "personal"
 
-// CreateAccount makes the account of the chosen profile with its first vault,
+// CreateAccount makes the account of a profile with its first vault,
 // after asking for a new master password if none comes otherwise. At a
 // terminal the account stays open in a session.
-func (a *App) CreateAccount(ctx context.Context, vaultName string) (backend.Account, error) {
+func (a *App) CreateAccount(ctx context.Context, profile, vaultName string) (backend.Account, error) {
 	if err := vault.CheckVaultName(vaultName); err != nil {
 		return nil, err
 	}
-	profile := a.Settings.Profile
 	driver, deps, err := a.driver(profile)
 	if err != nil {
 		return nil, err
@@ -65,15 +66,22 @@ func (a *App) CreateAccount(ctx context.Context, vaultName string) (backend.Acco
 	return a.open(ctx, profile, keys, a.tryStart(ctx, profile, keys))
 }
 
-// CreateVault makes a vault, and the account with it if there is none.
+// CreateVault makes a vault, NAME or NAME@PROFILE, and the account with it if
+// there is none.
 func (a *App) CreateVault(ctx context.Context, name string) (backend.Info, error) {
-	account, err := a.Account(ctx)
+	name, profile := a.split(name)
+	name = norm.NFC.String(name)
+	if err := vault.CheckVaultName(name); err != nil {
+		return backend.Info{}, err
+	}
+	account, err := a.AccountOf(ctx, profile)
 	var none *NoVaultError
 	if errors.As(err, &none) {
-		if _, err := a.CreateAccount(ctx, name); err != nil {
+		if _, err := a.CreateAccount(ctx, profile, name); err != nil {
 			return backend.Info{}, err
 		}
-		return a.FindVault(ctx, name)
+		_, info, err := a.FindVault(ctx, name+"@"+profile)
+		return info, err
 	}
 	if err != nil {
 		return backend.Info{}, err
@@ -85,26 +93,20 @@ func (a *App) CreateVault(ctx context.Context, name string) (backend.Info, error
 	return c.CreateVault(ctx, name)
 }
 
-// OpenOrMake is Open, but where nothing was ever stored it makes the account
-// and the vault first.
+// OpenOrMake is Open, but where there is no vault it makes the one that is
+// meant, and the account first if there is none.
 func (a *App) OpenOrMake(ctx context.Context) (vault.Vault, backend.Info, error) {
-	_, err := a.Account(ctx)
+	v, info, err := a.Open(ctx)
 	var none *NoVaultError
-	if errors.As(err, &none) {
-		name := a.Settings.Vault
-		if name == "" {
-			name = FirstVault
-		}
-		_, err = a.CreateAccount(ctx, name)
+	if !errors.As(err, &none) {
+		return v, info, err
 	}
-	if err != nil {
+	name, profile := a.split(a.Settings.Vault)
+	if name == "" {
+		name = FirstVault
+	}
+	if _, err := a.CreateVault(ctx, name+"@"+profile); err != nil {
 		return nil, backend.Info{}, err
 	}
-	v, info, err := a.Open(ctx)
-	if errors.As(err, &none) && a.Settings.Vault == "" { // every vault was deleted
-		if _, err = a.CreateVault(ctx, FirstVault); err == nil {
-			v, info, err = a.Open(ctx)
-		}
-	}
-	return v, info, err
+	return a.Open(ctx)
 }

@@ -77,8 +77,8 @@ func (d *doctor) home() {
 		d.bad("home", "ls -ld "+quote(home.Dir()), "%s is no directory", home.Dir())
 		return
 	}
-	if id, err := home.ID(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		d.bad("home", "rm "+quote(home.Path("id")), "the identity of the home, %s, cannot be read: %v; without it every session ends", id, err)
+	if _, err := home.ID(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		d.bad("home", "rm "+quote(home.Path("id")), "the identity of the home cannot be read: %v; a new one ends every session", err)
 	}
 	open := 0
 	const others = 0o077

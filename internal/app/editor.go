@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"time"
 )
 
 // EditText has a person edit text in $VISUAL or $EDITOR. The plaintext is in a
@@ -63,9 +65,18 @@ func (a *App) edit(ctx context.Context, name string) error {
 	if editor == "" {
 		editor = "vi"
 	}
-	cmd := exec.CommandContext(ctx, "sh", "-c", editor+` "$1"`, editor, name)
+	// Plain words are started as they are: a shell between would die of an
+	// interrupt that the editor outlives.
+	words := []string{"sh", "-c", editor + ` "$1"`, editor}
+	if !strings.ContainsAny(editor, "|&;<>()$`\\\"'*?[]#~=%!{}\n") {
+		words = strings.Fields(editor)
+	}
+	cmd := exec.CommandContext(ctx, words[0], append(words[1:], name)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Env = a.ChildEnv()
+	cmd.Cancel = func() error { return terminate(cmd.Process) }
+	cmd.WaitDelay = 5 * time.Second
+	defer a.Signals.Lend()()
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("editor %s: %w", editor, err)
 	}

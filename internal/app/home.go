@@ -120,6 +120,16 @@ func (a *App) Sessions() (*device.Sessions, error) {
 	return device.NewSessions(home, ring, a.Now, a.Rand), nil
 }
 
+// BackendOf returns the name of the kind of place where a profile's vaults live.
+func (a *App) BackendOf(profile string) string {
+	if a.layers.File != nil {
+		if p, ok := a.layers.File.Profile(profile); ok {
+			return p.Backend
+		}
+	}
+	return config.LocalBackend
+}
+
 // driver returns the kind of place where a profile's vaults live, with what it
 // may use of the outside world.
 func (a *App) driver(profile string) (backend.Driver, backend.Deps, error) {
@@ -131,13 +141,7 @@ func (a *App) driver(profile string) (backend.Driver, backend.Deps, error) {
 	if err != nil {
 		return none, backend.Deps{}, err
 	}
-	kind := config.LocalBackend
-	if a.layers.File != nil {
-		if p, ok := a.layers.File.Profile(profile); ok {
-			kind = p.Backend
-		}
-	}
-	d, err := a.Backends.Driver(kind)
+	d, err := a.Backends.Driver(a.BackendOf(profile))
 	return d, backend.Deps{
 		Store: bolt.New(path), Now: a.Now, Rand: a.Rand,
 		Ask: func(ctx context.Context) (secret.String, error) { return a.Password(ctx, profile) },

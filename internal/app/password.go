@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/keyhold/keyhold/internal/generate"
@@ -36,16 +37,23 @@ type source struct {
 	read func(context.Context) (secret.String, error)
 }
 
+// flagSource returns the source that one of the flags with this prefix sets.
+func (a *App) flagSource(prefix string, p PasswordFlags) (source, bool) {
+	switch {
+	case p.Stdin || p.FD == 0:
+		return source{prefix + "-stdin", a.readStdin}, true
+	case p.FD > 0:
+		return source{fmt.Sprintf("%s-fd %d", prefix, p.FD), func(context.Context) (secret.String, error) { return readFD(p.FD) }}, true
+	case p.File != "":
+		return source{prefix + "-file " + p.File, func(context.Context) (secret.String, error) { return readFile(p.File) }}, true
+	}
+	return source{}, false
+}
+
 // passwordSource returns the first password source that is set.
 func (a *App) passwordSource() (source, bool) {
-	p := a.Settings.Password
-	switch {
-	case p.FD >= 0:
-		return source{fmt.Sprintf("--password-fd %d", p.FD), func(context.Context) (secret.String, error) { return readFD(p.FD) }}, true
-	case p.File != "":
-		return source{"--password-file " + p.File, func(context.Context) (secret.String, error) { return readFile(p.File) }}, true
-	case p.Stdin:
-		return source{"--password-stdin", func(context.Context) (secret.String, error) { return readPassword(a.In) }}, true
+	if s, ok := a.flagSource("--password", a.Settings.Password); ok {
+		return s, true
 	}
 	if f := a.Getenv("KEYHOLD_PASSWORD_FILE"); f != "" {
 		return source{"KEYHOLD_PASSWORD_FILE", func(context.Context) (secret.String, error) { return readFile(f) }}, true
@@ -99,6 +107,15 @@ func (a *App) fromSource(ctx context.Context) (secret.String, error) {
 		return *a.sourced, nil
 	}
 	src, _ := a.passwordSource()
+	pw, err := a.readSource(ctx, src)
+	if err != nil {
+		return secret.String{}, err
+	}
+	a.sourced = &pw
+	return pw, nil
+}
+
+func (a *App) readSource(ctx context.Context, src source) (secret.String, error) {
 	a.Verbose("master password from " + src.name)
 	pw, err := src.read(ctx)
 	if err != nil {
@@ -107,7 +124,6 @@ func (a *App) fromSource(ctx context.Context) (secret.String, error) {
 	if pw.Len() == 0 {
 		return secret.String{}, Usagef("%s: the password is empty", src.name)
 	}
-	a.sourced = &pw
 	return pw, nil
 }
 
@@ -119,35 +135,58 @@ func (a *App) promptError(err error) error {
 	return err
 }
 
-// NewPassword returns a new master password: from its source as it is, else
-// asked for twice.
+// NewPassword returns the master password of a new account: from its source as
+// it is, else asked for twice.
 func (a *App) NewPassword(ctx context.Context, profile, what string) (secret.String, error) {
 	if a.HasSource() {
 		pw, err := a.fromSource(ctx)
 		if err != nil {
 			return secret.String{}, err
 		}
-		if reason := unfit(pw); reason != "" {
-			return secret.String{}, Usagef("the new master password %s", reason)
-		}
-		a.warnWeak(pw)
-		return pw, nil
-	}
-	if !a.CanAsk() {
-		return secret.String{}, fmt.Errorf("a new master password is needed: %w", ErrNoAnswer)
+		return pw, a.fit(pw)
 	}
 	pw, err := a.askNewPassword(ctx, what)
+	if err == nil {
+		a.remember(profile, pw)
+	}
+	return pw, err
+}
+
+// NextPassword returns the password that is to take the place of the master
+// password: from the flags for it as it is, else asked for twice. The sources
+// of the old one are never tried.
+func (a *App) NextPassword(ctx context.Context, flags PasswordFlags) (secret.String, error) {
+	src, ok := a.flagSource("--new-password", flags)
+	if !ok {
+		return a.askNewPassword(ctx, "")
+	}
+	pw, err := a.readSource(ctx, src)
 	if err != nil {
 		return secret.String{}, err
 	}
+	return pw, a.fit(pw)
+}
+
+// PasswordChanged has the rest of this invocation use the new password of the
+// chosen profile.
+func (a *App) PasswordChanged(next secret.String) { a.remember(a.Settings.Profile, next) }
+
+// fit returns an error if pw cannot be a new master password, and warns about
+// a weak one.
+func (a *App) fit(pw secret.String) error {
+	if reason := unfit(pw); reason != "" {
+		return Usagef("the new master password %s", reason)
+	}
 	a.warnWeak(pw)
-	a.remember(profile, pw)
-	return pw, nil
+	return nil
 }
 
 // askNewPassword asks until a fitting password was typed twice. An empty
 // answer has a passphrase made up, to be typed once.
 func (a *App) askNewPassword(ctx context.Context, what string) (secret.String, error) {
+	if !a.CanAsk() {
+		return secret.String{}, fmt.Errorf("a new master password is needed: %w", ErrNoAnswer)
+	}
 	prompt := what + fmt.Sprintf("New master password (%d characters or more; nothing: suggest one): ", minPassword)
 	for {
 		pw, err := a.Prompt.Secret(ctx, prompt)
@@ -177,6 +216,7 @@ func (a *App) askNewPassword(ctx context.Context, what string) (secret.String, e
 			return secret.String{}, a.promptError(err)
 		}
 		if typed.Equal(pw) {
+			a.warnWeak(pw)
 			return pw, nil
 		}
 		prompt = "The two are not the same.\nNew master password: "
@@ -211,7 +251,18 @@ func (a *App) warnWeak(pw secret.String) {
 	}
 }
 
+func (a *App) readStdin(ctx context.Context) (secret.String, error) {
+	b, err := a.ReadIn(ctx, maxSecretFile)
+	if err != nil {
+		return secret.String{}, fmt.Errorf("read the password: %w", err)
+	}
+	return secret.Text(TrimNewline(b)), nil
+}
+
 func readFD(fd int) (secret.String, error) {
+	if fd <= 2 { // 0 is read as standard input
+		return secret.String{}, Usagef("file descriptor %d is for output", fd)
+	}
 	f := os.NewFile(uintptr(fd), fmt.Sprintf("fd %d", fd))
 	if f == nil {
 		return secret.String{}, Usagef("file descriptor %d is not open", fd)
@@ -230,7 +281,11 @@ func readFile(name string) (secret.String, error) {
 		return secret.String{}, &UsageError{Message: err.Error()}
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	return readPassword(f)
+	pw, err := readPassword(f)
+	if err != nil {
+		return secret.String{}, &UsageError{Message: err.Error()}
+	}
+	return pw, nil
 }
 
 // readPassword reads all of r and takes one trailing newline off.
@@ -240,6 +295,26 @@ func readPassword(r io.Reader) (secret.String, error) {
 		return secret.String{}, fmt.Errorf("read the password: %w", err)
 	}
 	return secret.Text(TrimNewline(b)), nil
+}
+
+// ReadIn reads all of standard input, but no more than limit bytes, or ends
+// with ctx: a person may have thought better of it.
+func (a *App) ReadIn(ctx context.Context, limit int) ([]byte, error) {
+	type result struct {
+		b   []byte
+		err error
+	}
+	c := make(chan result, 1)
+	go func() {
+		b, err := ReadAll(a.In, limit)
+		c <- result{b, err}
+	}()
+	select {
+	case r := <-c:
+		return r.b, r.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // ReadAll reads all of r, but no more than limit bytes: that is an error.
@@ -270,12 +345,14 @@ func (a *App) runCommand(ctx context.Context, command string) (secret.String, er
 	cmd.Env = a.ChildEnv()
 	cmd.Stdin = nil
 	cmd.Stderr = a.Err
+	cmd.WaitDelay = time.Second // for what the command left running
 	out, err := cmd.Output()
-	if err != nil {
+	defer clear(out)
+	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		return secret.String{}, err
 	}
 	line, _, _ := bytes.Cut(out, []byte("\n"))
-	return secret.Text(bytes.TrimSuffix(line, []byte("\r"))), nil
+	return secret.Text(bytes.Clone(bytes.TrimSuffix(line, []byte("\r")))), nil
 }
 
 // ChildEnv returns the environment for a child: without any KEYHOLD_ variable.

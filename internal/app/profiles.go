@@ -16,6 +16,18 @@ func (a *App) CreateProfile(name string) error {
 	if err != nil {
 		return err
 	}
+	if !config.IsProfileName(name) {
+		return Usagef("%q cannot be the name of a profile", name)
+	}
+	path, err := a.StorePath(name)
+	if err != nil {
+		return err
+	}
+	if _, ok := f.Profile(name); !ok {
+		if _, err := os.Lstat(path); err == nil { // of a profile whose configuration is gone
+			return fmt.Errorf("a store of that name, %s: %w", path, config.ErrProfileExists)
+		}
+	}
 	return f.AddProfile(name, config.Profile{Backend: config.LocalBackend})
 }
 
@@ -65,13 +77,25 @@ func (a *App) RenameProfile(ctx context.Context, name, to string) error {
 	if _, err := a.EndSessions(ctx, name); err != nil {
 		return err
 	}
-	if err := os.Link(from, dest); err != nil && !errors.Is(err, fs.ErrNotExist) && !sameFile(from, dest) {
+	switch err := os.Link(from, dest); {
+	case errors.Is(err, fs.ErrExist) && !sameFile(from, dest):
+		return fmt.Errorf("a store of that name, %s: %w", dest, config.ErrProfileExists)
+	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("rename the store: %w", err)
 	}
 	if err := f.RenameProfile(name, to); err != nil {
 		return err
 	}
-	return removeFile(from)
+	return a.forgetProfile(name, from)
+}
+
+// forgetProfile removes what is kept of a profile outside of the configuration.
+func (a *App) forgetProfile(name, store string) error {
+	home, err := a.Home()
+	if err != nil {
+		return err
+	}
+	return errors.Join(removeFile(store), removeFile(store+".damaged"), home.ForgetUnlocked(name))
 }
 
 func sameFile(a, b string) bool {
@@ -110,7 +134,7 @@ func (a *App) DeleteProfile(ctx context.Context, name string) error {
 	if _, err := a.EndSessions(ctx, name); err != nil {
 		return err
 	}
-	if err := removeFile(path); err != nil {
+	if err := a.forgetProfile(name, path); err != nil {
 		return err
 	}
 	return f.RemoveProfile(name)

@@ -52,7 +52,10 @@ func (a *App) AccountOf(ctx context.Context, profile string) (backend.Account, e
 	s, err := a.resume(ctx, profile)
 	if err == nil {
 		// A home that cannot be written to can still be read from.
-		if err := s.Renew(ctx); err != nil {
+		switch err := s.Renew(ctx); {
+		case errors.Is(err, device.ErrNoSession): // ended a moment ago
+			return nil, err
+		case err != nil:
 			a.Verbose("the session was not renewed: " + err.Error())
 		}
 		return a.open(ctx, profile, s.Keys(), s)
@@ -113,7 +116,12 @@ func (a *App) resume(ctx context.Context, profile string) (*device.Session, erro
 		return nil, err
 	}
 	if token := a.Getenv("KEYHOLD_SESSION"); token != "" {
-		return sessions.ResumeToken(ctx, profile, secret.TextOf(token))
+		s, err := sessions.ResumeToken(ctx, profile, secret.TextOf(token))
+		var dead *device.TokenError
+		if err != nil && !errors.As(err, &dead) {
+			return nil, &device.TokenError{Reason: err.Error()} // whatever it is, nothing else is tried
+		}
+		return s, err
 	}
 	return sessions.Resume(ctx, profile)
 }

@@ -33,6 +33,10 @@ type PasswordFlags struct {
 	Stdin bool
 }
 
+// AnySettings is the annotation of commands that go on whatever is wrong with
+// the settings, and report that at the end.
+const AnySettings = "any-settings"
+
 // AnyConfig is the annotation of commands that go on without the configuration
 // file if it cannot be read.
 const AnyConfig = "any-config"
@@ -62,24 +66,23 @@ func (e *SilentError) Error() string { return e.Err.Error() }
 func (e *SilentError) Unwrap() error { return e.Err }
 
 // Load reads the configuration and resolves the settings. flag returns the
-// value of a global flag and whether it was given. An error of the file itself
-// leaves the settings as they would be without a file, and stands in
-// ConfigError too: some commands go on with that.
-func (a *App) Load(flag func(name string) (string, bool)) error {
+// value of a global flag and whether it was given. It returns what is wrong
+// with a setting and, apart from that, with the file, which stands in
+// ConfigError too: some commands go on without it. What is wrong has its default.
+func (a *App) Load(flag func(name string) (string, bool)) (settings, file error) {
 	a.layers = config.Layers{Flag: flag, Getenv: a.Getenv}
 	a.messages = nil
 	explicit, err := a.layers.Resolve("config")
 	if err != nil {
-		return err
+		return err, nil
 	}
-	named := explicit.Value
-	path, err := config.Path(a.Getenv, named, runtime.GOOS)
+	path, err := config.Path(a.Getenv, explicit.Value, runtime.GOOS)
 	if err == nil {
 		a.layers.File, a.ConfigError = config.Open(path)
-	} else if named != "" {
-		return err
+	} else if explicit.Value != "" {
+		return err, nil
 	}
-	return errors.Join(a.resolve(), a.ConfigError)
+	return a.resolve(), a.ConfigError
 }
 
 // resolve takes the settings out of the layers.

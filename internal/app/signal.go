@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 )
 
 // A signalError is why a context ended: a signal came.
@@ -20,6 +21,7 @@ type Signals struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	catch  func()
+	child  atomic.Bool // an interrupt is for the child at the terminal
 }
 
 // NewSignals returns them, not caught.
@@ -29,7 +31,14 @@ func NewSignals() *Signals {
 	s.catch = sync.OnceFunc(func() {
 		c := make(chan os.Signal, 1)
 		signal.Notify(c, stopping...)
-		go func() { s.cancel(&signalError{<-c}) }()
+		go func() {
+			got := <-c
+			for got == os.Interrupt && s.child.Load() {
+				got = <-c
+			}
+			signal.Reset(stopping...) // the next one ends the process, whatever it waits for
+			s.cancel(&signalError{got})
+		}()
 	})
 	return s
 }
@@ -41,6 +50,22 @@ func (s *Signals) Context() context.Context { return s.ctx }
 func (s *Signals) Catch() {
 	if s != nil {
 		s.catch()
+	}
+}
+
+// Lend has the keys of the terminal that stop a program stop only the child
+// that runs there, until the function that it returns is called.
+func (s *Signals) Lend() func() {
+	if s == nil {
+		return func() {}
+	}
+	s.Catch()
+	s.child.Store(true)
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, keys...)
+	return func() {
+		signal.Stop(c)
+		s.child.Store(false)
 	}
 }
 

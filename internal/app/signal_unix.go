@@ -10,6 +10,12 @@ import (
 
 var stopping = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP}
 
+// keys are the signals that keys of the terminal send.
+var keys = []os.Signal{syscall.SIGINT, syscall.SIGQUIT}
+
+// terminate asks a process to end.
+func terminate(p *os.Process) error { return p.Signal(syscall.SIGTERM) }
+
 // raise ends the process by s.
 func raise(s os.Signal) {
 	signal.Reset(s)

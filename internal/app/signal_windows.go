@@ -4,6 +4,12 @@ import "os"
 
 var stopping = []os.Signal{os.Interrupt}
 
+// keys are the signals that keys of the terminal send.
+var keys = []os.Signal{os.Interrupt}
+
+// terminate ends a process.
+func terminate(p *os.Process) error { return p.Kill() }
+
 // raise ends the process as Windows ends one by Ctrl-C.
 func raise(os.Signal) {
 	const interrupted = 0xC000013A

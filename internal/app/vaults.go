@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/vault"
 )
@@ -37,17 +39,14 @@ func (a *App) split(name string) (vaultName, profile string) {
 
 // FindVault returns the vault that a user calls name (VAULT or VAULT@PROFILE,
 // by id or by name); "" is the one of --vault, KEYHOLD_VAULT or the
-// configuration, else the default vault.
-func (a *App) FindVault(ctx context.Context, name string) (backend.Info, error) {
-	_, info, err := a.findVault(ctx, name)
-	return info, err
-}
-
-func (a *App) findVault(ctx context.Context, name string) (backend.Account, backend.Info, error) {
+// configuration, else the default vault. It comes with its account, which may
+// be that of another profile.
+func (a *App) FindVault(ctx context.Context, name string) (backend.Account, backend.Info, error) {
 	if name == "" {
 		name = a.Settings.Vault
 	}
 	name, profile := a.split(name)
+	name = norm.NFC.String(name)
 	account, err := a.AccountOf(ctx, profile)
 	if err != nil {
 		return nil, backend.Info{}, err
@@ -83,7 +82,12 @@ func (a *App) findVault(ctx context.Context, name string) (backend.Account, back
 
 // Open opens the vault that item commands use.
 func (a *App) Open(ctx context.Context) (vault.Vault, backend.Info, error) {
-	account, info, err := a.findVault(ctx, "")
+	return a.OpenVault(ctx, "")
+}
+
+// OpenVault opens the vault that a user calls name.
+func (a *App) OpenVault(ctx context.Context, name string) (vault.Vault, backend.Info, error) {
+	account, info, err := a.FindVault(ctx, name)
 	if err != nil {
 		return nil, backend.Info{}, err
 	}

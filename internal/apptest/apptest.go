@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/backend/all"
+	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/internal/term"
@@ -91,10 +93,10 @@ var prepared = sync.OnceValue(func() template {
 		Getenv: func(name string) string { return env[name] }, Environ: func() []string { return nil },
 		Backends: all.Registry(),
 	}
-	if err := a.Load(nil); err != nil {
+	if err := errors.Join(a.Load(nil)); err != nil {
 		return template{err: err}
 	}
-	if _, err := a.CreateAccount(context.Background(), app.FirstVault); err != nil {
+	if _, err := a.CreateAccount(context.Background(), config.DefaultProfile, app.FirstVault); err != nil {
 		return template{err: err}
 	}
 	u, err := a.Unlock(context.Background(), device.Limits{}, true)

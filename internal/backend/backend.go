@@ -62,7 +62,8 @@ type Description struct {
 }
 
 // An Account lists and opens vaults. What only some can do is a small
-// interface found by assertion: Creator, Deleter, Defaulter.
+// interface found by assertion: Creator, Deleter, Renamer, PasswordChanger and
+// others.
 type Account interface {
 	// Vaults returns the vaults, oldest first.
 	Vaults(ctx context.Context) ([]Info, error)
@@ -90,6 +91,35 @@ type Creator interface {
 // A Deleter deletes vaults with everything in them, for good.
 type Deleter interface {
 	DeleteVault(ctx context.Context, id string) error
+}
+
+// A Renamer gives vaults other names.
+type Renamer interface {
+	// RenameVault gives a vault another name. One that another vault has is
+	// vault.ErrExists; the name that it has already changes nothing.
+	RenameVault(ctx context.Context, id, name string) error
+}
+
+// A PasswordChanger changes the master password.
+type PasswordChanger interface {
+	// ChangePassword asks for the old password by Deps.Ask and puts next in
+	// its place, or changes nothing. Every vault has to open; one that does
+	// not is vault.ErrDamaged. The open session stays valid. What the old
+	// password opened is overwritten in the store; an error that says that
+	// this did not succeed comes after the change was made.
+	ChangePassword(ctx context.Context, next secret.String) error
+}
+
+// A Rekeyer gives vaults new keys.
+type Rekeyer interface {
+	// Rekey asks for the password by Deps.Ask and seals everything in a vault
+	// anew under a new key, or changes nothing: an item that does not open
+	// stops it with a *vault.DamagedError. The open session gets the new key;
+	// any other is vault.ErrLocked from then on. What the old key opened is
+	// overwritten in the store; an error that says that this did not succeed
+	// comes after the change was made. progress may be nil; done goes back to
+	// 0 when another process wrote meanwhile and it has to start again.
+	Rekey(ctx context.Context, id string, progress func(done, total int)) error
 }
 
 // A Defaulter remembers which vault is meant when none is named.

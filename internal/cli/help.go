@@ -54,7 +54,11 @@ func newHelp(a *app.App) *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return cmd.Root().Help()
+				if err := cmd.Root().Help(); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(a.Out, "\nTopics, by keyhold help TOPIC:\n%s", topicList())
+				return err
 			}
 			for _, t := range topics() {
 				if t.name == args[0] {

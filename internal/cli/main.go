@@ -72,7 +72,7 @@ func fail(a *app.App, args []string, err error) exit.Status {
 	if errors.As(err, &silent) {
 		return o.status
 	}
-	a.Messages().Fail(o.code, o.status, message(err), o.hint(err), o.retryable)
+	a.Messages().Fail(o.code, o.status, message(err), o.hint(a.Command, err), o.retryable)
 	return o.status
 }
 

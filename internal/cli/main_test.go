@@ -1,8 +1,11 @@
 package cli_test
 
 import (
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"github.com/keyhold/keyhold/internal/apptest"
 	"github.com/keyhold/keyhold/internal/cli"
@@ -60,27 +63,35 @@ func TestMain_statuses(t *testing.T) {
 	}
 }
 
-// Every command explains itself: a line, a paragraph, runnable examples.
+// Every command explains itself: a line, a paragraph, and at least two examples
+// with commands and flags that there are.
 func TestMain_help(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{
-		"put", "get", "ls", "rm", "item", "vault", "vault create", "vault list", "vault show", "vault delete", "vault default",
-		"unlock", "lock", "status", "version", "help",
-	} {
-		t.Run(command, func(t *testing.T) {
-			t.Parallel()
-			w := apptest.New(t)
-			if got := cli.Main(t.Context(), w.App, append(strings.Fields(command), "--help")); got != exit.OK {
-				t.Fatalf("status %d: %s", got, w.Err)
+	var visit func(*cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		for _, c := range cmd.Commands() {
+			if !c.Hidden {
+				visit(c)
 			}
-			text := w.Out.String()
-			examples := strings.Count(text, "\n  keyhold ") + strings.Count(text, "| keyhold ") + strings.Count(text, "(keyhold ")
-			if !strings.Contains(text, "Examples:") || examples < 3 { // the usage line is one
-				t.Errorf("help has fewer than two examples:\n%s", text)
+		}
+		path := cmd.CommandPath()
+		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") || cmd.Long == "" {
+			t.Errorf("%s: its line or its paragraph is not as it should be", path)
+		}
+		examples := regexp.MustCompile(`keyhold [^|&;)>\n]*`).FindAllString(cmd.Example, -1)
+		if len(examples) < 2 {
+			t.Errorf("%s: %d examples", path, len(examples))
+		}
+		for _, e := range examples {
+			words := strings.Fields(strings.ReplaceAll(e, `"`, ""))[1:]
+			found, rest, err := cli.NewRoot(apptest.New(t).App).Find(words)
+			if err == nil {
+				err = found.ParseFlags(rest)
 			}
-			if w.Err.Len() > 0 {
-				t.Errorf("stderr: %s", w.Err)
+			if err != nil || !found.HasParent() && !strings.HasPrefix(words[0], "-") {
+				t.Errorf("%s: the example %q: %v", path, e, err)
 			}
-		})
+		}
 	}
+	visit(cli.NewRoot(apptest.New(t).App))
 }

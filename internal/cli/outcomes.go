@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os/exec"
 	"strings"
 
 	"github.com/keyhold/keyhold/internal/app"
@@ -48,6 +47,7 @@ var outcomes = []outcome{
 	{match: as[*vault.ConflictError], code: "conflict", retryable: true},
 	{match: as[*vault.DamagedError], code: "damaged"},
 	{match: is(config.ErrChanged), code: "busy", retryable: true},
+	{match: is(device.ErrBusy), code: "busy", retryable: true},
 	{match: is(vault.ErrBusy), code: "busy", retryable: true},
 	{match: is(vault.ErrTooNew), code: "store_too_new"},
 	{match: is(vault.ErrDenied), code: "denied"},
@@ -59,7 +59,6 @@ var outcomes = []outcome{
 	{match: is(app.ErrFindings), code: "findings"},
 	{match: is(app.ErrNoAnswer), code: "no_answer"},
 	{match: as[*fs.PathError], code: "io"},
-	{match: as[*exec.ExitError], code: "error"},
 }
 
 func is(target error) func(error) bool {
@@ -83,15 +82,15 @@ func outcomeOf(err error) outcome {
 	return found
 }
 
-// hint returns a command to try after err, or "".
-func (o outcome) hint(err error) string {
+// hint returns a command to try after err of command, or "".
+func (o outcome) hint(command string, err error) string {
 	var own interface{ Hint() string }
 	if errors.As(err, &own) && own.Hint() != "" {
 		return own.Hint()
 	}
 	var several *vault.AmbiguousError
 	if errors.As(err, &several) {
-		return "keyhold get " + args.Quote(several.Entries[0].ID)
+		return command + " " + args.Quote(several.Entries[0].ID) + "   # the id instead of the name"
 	}
 	return o.try
 }

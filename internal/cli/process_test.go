@@ -235,6 +235,53 @@ func TestTerminal_interrupt(t *testing.T) {
 	}
 }
 
+// After a question was answered, an interrupt still ends what waits for
+// standard input.
+func TestTerminal_interruptReading(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	if _, err := h.run("hunter2", "put", "mail", "-", "--password-file", passwordFile(t)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := h.command("put", "mail", "-")
+	term := startOnTerminal(t, cmd)
+	term.expect(t, "Master password of the profile default: ")
+	term.send(t, password+"\n\x03")
+	_ = cmd.Wait()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() || status.Signal() != syscall.SIGINT {
+		t.Errorf("it ended with %v, not by SIGINT", cmd.ProcessState)
+	}
+	if got, err := h.run("", "get", "mail", "--password-file", passwordFile(t)); err != nil || got != "hunter2\n" {
+		t.Errorf("mail is %q, %v", got, err)
+	}
+}
+
+// An interrupt while an editor runs is the editor's: what it has is kept.
+func TestTerminal_interruptEditor(t *testing.T) {
+	t.Parallel()
+	editor := filepath.Join(t.TempDir(), "editor")
+	script := "#!/bin/sh\ntrap 'echo interrupted' INT\necho editing\nread -r line\nwhile [ \"$line\" != go ]; do read -r line || :; done\necho text >\"$1\"\n"
+	if err := os.WriteFile(editor, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h := newHome(t, "EDITOR="+editor)
+	cmd := h.command("put", "todo", "notes", "password=", "--password-file", passwordFile(t))
+	term := startOnTerminal(t, cmd)
+	term.expect(t, "editing")
+	term.send(t, "\x03")
+	term.expect(t, "interrupted")
+	term.send(t, "\ngo\n")
+	err := cmd.Wait()
+	_ = term.SetReadDeadline(time.Now().Add(time.Second))
+	rest, _ := io.ReadAll(term)
+	if err != nil {
+		t.Fatalf("%v: %s%s", err, term.seen, rest)
+	}
+	if got, err := h.run("", "get", "todo", "-f", "notes", "--password-file", passwordFile(t)); err != nil || got != "text\n" {
+		t.Errorf("notes are %q, %v", got, err)
+	}
+}
+
 func passwordFile(t *testing.T) string {
 	name := filepath.Join(t.TempDir(), "pw")
 	if err := os.WriteFile(name, []byte(password+"\n"), 0o600); err != nil {

@@ -50,6 +50,7 @@ func newRoot(a *app.App, args []string, started func()) *cobra.Command {
 		if cmd.Name() == cobra.ShellCompRequestCmd || cmd.Name() == cobra.ShellCompNoDescRequestCmd {
 			return nil // whatever is wrong, the shell's completion stays silent
 		}
+		a.Command = cmd.CommandPath()
 		if err := load(a, cmd); err != nil {
 			return err
 		}
@@ -85,8 +86,9 @@ func addCommands(root *cobra.Command, a *app.App, args []string) {
 			root.AddCommand(c)
 		}
 	}
-	add("items", itemcmd.NewPut(a), itemcmd.NewGet(a), itemcmd.NewLs(a), itemcmd.NewRm(a), usecmd.NewGenerate(a))
-	add("vaults", vaultcmd.NewVault(a, whole("vault")), vaultcmd.NewUnlock(a), vaultcmd.NewLock(a))
+	add("items", itemcmd.NewPut(a), itemcmd.NewGet(a), itemcmd.NewLs(a), itemcmd.NewRm(a), itemcmd.NewShow(a),
+		itemcmd.NewFind(a), itemcmd.NewMv(a), itemcmd.NewCp(a), itemcmd.NewHistory(a), itemcmd.NewRestore(a), itemcmd.NewTrash(a), usecmd.NewGenerate(a))
+	add("vaults", vaultcmd.NewVault(a, whole("vault")), vaultcmd.NewUnlock(a), vaultcmd.NewLock(a), vaultcmd.NewPasswd(a))
 	add("more", logincmd.NewStatus(a), logincmd.NewProfile(a, whole("profile")), configcmd.NewConfig(a, whole("config")), configcmd.NewDoctor(a), newCompletion(a), newVersion(a))
 	item := itemcmd.NewItem(a, whole("item"))
 	item.GroupID = "items"
@@ -139,11 +141,17 @@ func load(a *app.App, cmd *cobra.Command) error {
 			return app.Usagef("--%s is empty", name)
 		}
 	}
-	err := a.Load(complete.Flags(cmd))
-	if err != nil && errors.Is(err, a.ConfigError) && cmd.Annotations[app.AnyConfig] != "" {
+	settings, file := a.Load(complete.Flags(cmd))
+	switch {
+	case cmd.Annotations[app.AnySettings] != "":
+		a.SettingsError = errors.Join(settings, file)
+		return nil
+	case settings != nil:
+		return settings
+	case cmd.Annotations[app.AnyConfig] != "":
 		return nil // it goes on without the file
 	}
-	return err
+	return file
 }
 
 // unknownCommand reports a word that is no command, with the nearest one.

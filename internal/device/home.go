@@ -15,6 +15,9 @@ import (
 // ErrDamaged reports a file whose content keyhold did not write.
 var ErrDamaged = errors.New("damaged")
 
+// ErrBusy reports a file that another process kept locked for too long.
+var ErrBusy = errors.New("in use by another process")
+
 // A Home is the directory in which keyhold keeps its files. It may be used
 // from several goroutines.
 type Home struct{ dir string }

@@ -72,6 +72,30 @@ func (d runDir) place(tmp string, id sessionID, used time.Time) error {
 // lock keeps others from replacing and removing records until unlock.
 func (d runDir) lock() (unlock func(), err error) { return lockPath(filepath.Join(string(d), "lock")) }
 
+// The longest time to wait for another process that has a file locked, and the
+// longest pause before looking again.
+const (
+	lockWait  = 3 * time.Second
+	lockPause = 20 * time.Millisecond
+)
+
+// lockFile waits until no other process has f locked. A process that is
+// stopped while it has it must not keep all others waiting: then it is ErrBusy.
+func lockFile(f *os.File) error {
+	waited := time.Duration(0)
+	for pause := time.Millisecond; ; pause = min(2*pause, lockPause) {
+		ok, err := tryLock(f)
+		switch {
+		case ok || err != nil:
+			return err
+		case waited >= lockWait:
+			return ErrBusy
+		}
+		time.Sleep(pause)
+		waited += pause
+	}
+}
+
 // lockPath waits until no other process has the file locked, which it makes.
 func lockPath(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)

@@ -365,8 +365,8 @@ func (s *Sessions) endKeys(ctx context.Context, profiles map[string]bool) error 
 		return nil
 	}
 	home, err := s.h.readID()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
+		return nil // without an identity no key can be found, and no record opens
 	}
 	if err != nil {
 		return err

@@ -8,12 +8,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFile waits until no other process has f locked.
-func lockFile(f *os.File) error {
+// tryLock locks f and reports whether no other process had it locked.
+func tryLock(f *os.File) (bool, error) {
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX) //nolint:gosec // a descriptor fits
-		if err != unix.EINTR {                       //nolint:errorlint // a bare errno
-			return err
+		switch err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err { //nolint:errorlint,gosec // a bare errno; a descriptor fits
+		case nil:
+			return true, nil
+		case unix.EWOULDBLOCK:
+			return false, nil
+		case unix.EINTR:
+		default:
+			return false, err
 		}
 	}
 }

@@ -29,6 +29,14 @@ func (h *Home) MarkUnlocked(profile string, at time.Time) error {
 	return os.Chtimes(path, at, at)
 }
 
+// ForgetUnlocked forgets when the profile was unlocked.
+func (h *Home) ForgetUnlocked(profile string) error {
+	if err := os.Remove(h.unlockedPath(profile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // LastUnlocked returns when the master password opened the profile last, and
 // false if it never did on this machine.
 func (h *Home) LastUnlocked(profile string) (time.Time, bool) {

@@ -22,6 +22,14 @@ func TestLastUnlocked(t *testing.T) {
 			t.Errorf("LastUnlocked = %v, %v, want %v", got, ok, at)
 		}
 	}
+	for range 2 {
+		if err := h.ForgetUnlocked("default"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, ok := h.LastUnlocked("default"); ok {
+		t.Error("it is not forgotten")
+	}
 	if _, ok := h.LastUnlocked("work"); ok {
 		t.Error("another profile counts as unlocked too")
 	}

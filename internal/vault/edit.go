@@ -36,16 +36,23 @@ func (e Edit) Apply(it Item, at time.Time) (Item, error) {
 	if err := e.apply(&out); err != nil {
 		return Item{}, err
 	}
+	return it.become(out, at), nil
+}
+
+// become returns out, which is it with something changed, as the change at the
+// time at: what it had goes to the history, unless it is new. If nothing
+// changed, the result is a copy of it.
+func (it Item) become(out Item, at time.Time) Item {
 	isNew := it.ID == ""
 	past := changes(it, out)
 	if len(past) == 0 && len(displaced(it, out)) == 0 && !isNew {
-		return it.clone(), nil
+		return it.clone()
 	}
 	out.Updated = it.after(at)
 	out.displace(memberUpdated)
 	if isNew {
 		out.Created = out.Updated
-		return out, nil
+		return out
 	}
 	out.displace(memberHistory)
 	past = append(past, displaced(it, out)...)
@@ -53,7 +60,7 @@ func (e Edit) Apply(it Item, at time.Time) (Item, error) {
 		past[i].At = out.Updated
 	}
 	out.History = trim(append(out.History, past...))
-	return out, nil
+	return out
 }
 
 func (e Edit) apply(it *Item) error {
@@ -83,7 +90,11 @@ func (e Edit) apply(it *Item) error {
 		key := keyOf(f)
 		return f.Kind != Opaque && !set[key] && slices.Contains(remove, key)
 	})
-	return it.retag(e.Tag, e.Untag)
+	if err := it.retag(e.Tag, e.Untag); err != nil {
+		return err
+	}
+	it.makeRoom()
+	return nil
 }
 
 // clone returns a copy of it that shares only what is never changed in place.
@@ -109,7 +120,7 @@ func (it Item) after(at time.Time) time.Time {
 
 // set puts f in place of the field of its name, or behind those of its sort.
 func (it *Item) set(f Field) (fieldKey, error) {
-	f, member, err := it.fit(f)
+	f, err := it.fit(f)
 	if err != nil {
 		return fieldKey{}, err
 	}
@@ -121,17 +132,31 @@ func (it *Item) set(f Field) (fieldKey, error) {
 		if err := checkField(f); err != nil {
 			return fieldKey{}, err
 		}
-		it.displace(member)
-		if !key.custom {
-			it.dropBinary(member)
-		}
 		it.Fields = append(it.Fields, f)
 		it.sortFields()
 	}
-	if _, ok := array(it.Extra[memberBinary]); !ok && !key.custom && !utf8.Valid(f.Value.Reveal()) {
-		it.displace(memberBinary)
-	}
 	return key, nil
+}
+
+// makeRoom takes the members of an unexpected shape out of the way of those
+// that are written.
+func (it *Item) makeRoom() {
+	if len(it.Tags) > 0 {
+		it.displace(memberTags)
+	}
+	t := TypeOf(*it)
+	for _, f := range it.Fields {
+		ft, ok := t.Field(f.Name)
+		if !ok || keyOf(f).custom {
+			it.displace(memberCustom)
+			continue
+		}
+		it.displace(ft.JSON)
+		it.dropBinary(ft.JSON)
+		if _, ok := array(it.Extra[memberBinary]); !ok && !utf8.Valid(f.Value.Reveal()) {
+			it.displace(memberBinary)
+		}
+	}
 }
 
 // dropBinary takes the name of a member that could not be read out of those
@@ -148,18 +173,18 @@ func (it *Item) dropBinary(member string) {
 	}
 }
 
-// fit returns f as an item of this type has it, and the member that it is in.
-func (it *Item) fit(f Field) (Field, string, error) {
+// fit returns f as an item of this type has it.
+func (it *Item) fit(f Field) (Field, error) {
 	if f.Kind == Plain || f.Kind == Secret {
 		if ft, ok := TypeOf(*it).Field(f.Name); ok {
-			return Field{Name: ft.Name, Kind: ft.kind(), Value: f.Value}, ft.JSON, nil
+			return Field{Name: ft.Name, Kind: ft.kind(), Value: f.Value}, nil
 		}
 		f.Kind = f.Kind.asCustom()
 	}
 	if !f.Kind.Custom() {
-		return Field{}, "", fmt.Errorf("%w kind %q of the field %q", ErrInvalid, f.Kind, f.Name)
+		return Field{}, fmt.Errorf("%w kind %q of the field %q", ErrInvalid, f.Kind, f.Name)
 	}
-	return f, memberCustom, nil
+	return f, nil
 }
 
 // displace takes a member of an unexpected shape out of the way of one that is
@@ -183,7 +208,6 @@ func (it *Item) sortFields() {
 }
 
 func (it *Item) retag(add, drop []string) error {
-	old := slices.Clone(it.Tags)
 	for _, t := range add {
 		if !validTag(t) {
 			return fmt.Errorf("%w tag %q", ErrInvalid, t)
@@ -193,9 +217,6 @@ func (it *Item) retag(add, drop []string) error {
 		}
 	}
 	it.Tags = slices.DeleteFunc(it.Tags, func(t string) bool { return slices.Contains(drop, t) })
-	if !slices.Equal(old, it.Tags) {
-		it.displace(memberTags)
-	}
 	return nil
 }
 
@@ -225,31 +246,60 @@ func changes(was, now Item) []Past {
 	return past
 }
 
+// changedFields gives an entry to each field that changed or went, and one to
+// each that came. Other programs may give several custom fields one name: then
+// the entries are those of the first ones of was, as many as it takes, so that
+// each entry says by its place in the list which field it speaks of.
 func changedFields(was, now Item) []Past {
-	var past []Past
-	// Other programs may give several custom fields one name: the first of a
-	// name is compared with the first, and so on.
-	left := make(map[fieldKey][]Field)
-	for _, f := range now.Fields {
-		left[keyOf(f)] = append(left[keyOf(f)], f)
+	old, cur := byKey(was.Fields), byKey(now.Fields)
+	tell := make(map[fieldKey]int)
+	for key := range old {
+		tell[key] = toTell(old[key], cur[key])
 	}
+	var past []Past
+	nth := make(map[fieldKey]int)
 	for _, f := range was.Fields {
 		key := keyOf(f)
-		if rest := left[key]; len(rest) > 0 {
-			left[key] = rest[1:]
-			if rest[0].Kind == f.Kind && rest[0].Value.Equal(f.Value) {
-				continue
+		i := nth[key]
+		nth[key]++
+		if i < tell[key] {
+			p := Past{Field: f.Name, Kind: f.Kind, Value: f.Value}
+			var left Field // in its place, if any
+			if i < len(cur[key]) {
+				left = cur[key][i]
 			}
+			if key.custom && !sameMembers(f, left) {
+				p.Extra = withMembers(f.Extra)
+			}
+			past = append(past, p)
 		}
-		past = append(past, Past{Field: f.Name, Kind: f.Kind, Value: f.Value})
 	}
+	clear(nth)
 	for _, f := range now.Fields {
-		if key := keyOf(f); len(left[key]) > 0 {
-			left[key] = left[key][1:]
+		key := keyOf(f)
+		if nth[key]++; nth[key] > len(old[key]) {
 			past = append(past, Past{Field: f.Name, Kind: f.Kind, Absent: true})
 		}
 	}
 	return past
+}
+
+func byKey(fields []Field) map[fieldKey][]Field {
+	m := make(map[fieldKey][]Field)
+	for _, f := range fields {
+		m[keyOf(f)] = append(m[keyOf(f)], f)
+	}
+	return m
+}
+
+// toTell returns how many of the fields of one name, from the first, a history
+// must have to go back from now to was.
+func toTell(was, now []Field) int {
+	n := len(was)
+	for n <= len(now) && n > 0 && was[n-1].equal(now[n-1]) {
+		n--
+	}
+	return n
 }
 
 // displaced returns the members of an unexpected shape that now lacks.

@@ -29,6 +29,7 @@ const (
 	memberCreated = "createdAt"
 	memberUpdated = "updatedAt"
 	memberHistory = "history"
+	memberMembers = "members" // of an entry of the history
 )
 
 // MarshalItem returns the plaintext of it, as FORMAT.md says. ID, Name,

@@ -84,3 +84,33 @@ func FuzzEdit(f *testing.F) {
 		same(t, "the same once more", apply(t, repeated, out), out)
 	})
 }
+
+func FuzzRevert(f *testing.F) {
+	seeds(f, 1)
+	f.Fuzz(func(t *testing.T, plain []byte, rev int) {
+		it, ok := accepted(t, plain)
+		if !ok {
+			return
+		}
+		it.ID, it.Name = id(1), "mail"
+		before := encode(t, it)
+		n := len(it.Versions())
+		out, err := it.Revert(rev, epoch)
+		if encode(t, it) != before {
+			t.Error("the item itself changed")
+		}
+		if err != nil {
+			if errors.Is(err, vault.ErrNotFound) != (rev < 1 || rev > n) || !errors.Is(err, vault.ErrNotFound) && !errors.Is(err, vault.ErrInvalid) {
+				t.Fatalf("of %d: %v", n, err)
+			}
+			return
+		}
+		out = reread(t, out)
+		if out.Updated.Equal(it.Updated) {
+			return
+		}
+		if _, err := out.Revert(1, epoch); err != nil {
+			t.Fatalf("forth: %v", err)
+		}
+	})
+}

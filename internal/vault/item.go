@@ -1,7 +1,9 @@
 package vault
 
 import (
+	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/keyhold/keyhold/internal/secret"
 )
@@ -159,6 +162,34 @@ func (it Item) FieldNames() []string {
 // Entry returns what a list knows of it.
 func (it Item) Entry() Entry {
 	return Entry{ID: it.ID, Name: it.Name, Type: it.Type, Created: it.Created, Updated: it.Updated, Revision: it.Revision}
+}
+
+// Copy returns a new item with the fields, tags and unknown members of it: it
+// has no ID, no history, no revision, is not deleted, and was made at the time
+// at. The two share no memory. The name gets into NFC and is not checked.
+func (it Item) Copy(name string, at time.Time) Item {
+	at = at.UTC().Truncate(time.Millisecond)
+	out := Item{
+		Type: it.Type, Name: norm.NFC.String(name), Fields: slices.Clone(it.Fields), Tags: slices.Clone(it.Tags),
+		Created: at, Updated: at, Extra: copyMembers(it.Extra),
+	}
+	for i, f := range out.Fields {
+		out.Fields[i].Value = secret.Of(bytes.Clone(f.Value.Reveal()))
+		out.Fields[i].Extra = copyMembers(f.Extra)
+	}
+	// Of an unexpected shape; what is written from now on, or left behind.
+	for _, member := range []string{memberCreated, memberUpdated, memberHistory} {
+		out.displace(member)
+	}
+	return out
+}
+
+func copyMembers(m map[string]jsontext.Value) map[string]jsontext.Value {
+	m = maps.Clone(m)
+	for name, v := range m {
+		m[name] = v.Clone()
+	}
+	return m
 }
 
 // CheckVaultName returns an ErrInvalid if a vault cannot be made with this name.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -164,4 +165,40 @@ func TestNearestField(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestItemCopy(t *testing.T) {
+	t.Parallel()
+	const composed, decomposed = "caf\u00e9", "cafe\u0301"
+	it := stored(t, changed)
+	it.Created, it.Deleted, it.Revision = epoch, epoch, 7
+	at := epoch.Add(time.Hour)
+	got := it.Copy(decomposed, at.Add(5).In(time.FixedZone("", 3600)))
+	want := stored(t, changed)
+	want.ID, want.Name, want.History, want.Created, want.Updated = "", composed, nil, at, at
+	same(t, "copy", got, want)
+	if got.Created.Location() != time.UTC {
+		t.Error("the time is not UTC")
+	}
+
+	before := encode(t, it)
+	for i := range got.Fields {
+		got.Fields[i].Value.Wipe()
+		got.Fields[i].Name = "x"
+		for name := range got.Fields[i].Extra {
+			got.Fields[i].Extra[name][0] = 'x'
+		}
+	}
+	for name := range got.Extra {
+		got.Extra[name][0] = 'x'
+	}
+	got.Tags[0] = "x"
+	if encode(t, it) != before {
+		t.Error("the copy shares memory")
+	}
+
+	strange := stored(t, `{"createdAt":1,"updatedAt":2,"history":{},"tags":3,"future":4}`).Copy("a", at)
+	want = decode(t, `{"tags":3,"future":4}`)
+	want.Name, want.Created, want.Updated = "a", at, at
+	same(t, "copy of strange members", strange, want)
 }

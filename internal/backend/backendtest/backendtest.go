@@ -65,6 +65,11 @@ var checks = []struct {
 	{"vaults", (*check).vaults},
 	{"create and delete vaults", (*check).createVaults},
 	{"default vault", (*check).defaultVault},
+	{"rename vaults", (*check).renameVaults},
+	{"purge", (*check).purge},
+	{"check", (*check).verify},
+	{"change the password", (*check).changePassword},
+	{"rekey", (*check).rekey},
 }
 
 // A check is one part of the suite under way, over an account of its own.

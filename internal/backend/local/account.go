@@ -10,7 +10,6 @@ import (
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
 	"github.com/keyhold/keyhold/internal/secret"
-	"github.com/keyhold/keyhold/internal/service/accounts"
 	"github.com/keyhold/keyhold/internal/service/vaults"
 	"github.com/keyhold/keyhold/internal/vault"
 )
@@ -33,6 +32,9 @@ var _ interface {
 	backend.Defaulter
 	backend.Counter
 	backend.DeviceWrapper
+	backend.Renamer
+	backend.PasswordChanger
+	backend.Rekeyer
 } = (*account)(nil)
 
 func (a *account) Vaults(ctx context.Context) ([]backend.Info, error) {
@@ -77,23 +79,32 @@ func (a *account) Vault(ctx context.Context, id string) (vault.Vault, error) {
 	if e.Kind != seal.KindBound {
 		return nil, fmt.Errorf("vault %s is not a bound vault: %w", id, vault.ErrDamaged)
 	}
+	return a.box(e)
+}
+
+func (a *account) box(e seal.VaultEntry) (*box, error) {
 	sealer, err := e.Open()
 	if err != nil {
-		return nil, fmt.Errorf("vault %s: %w: %w", id, vault.ErrDamaged, err)
+		return nil, fmt.Errorf("vault %s: %w: %w", e.Vault, vault.ErrDamaged, err)
 	}
-	b := &box{d: a.d, user: a.keys.User, id: vid, keyVersion: e.KeyVersion}
-	b.sealer.Store(&sealer)
+	b := &box{d: a.d, user: a.keys.User, id: e.Vault, keyVersion: e.KeyVersion}
+	b.open.Store(&opened{sealer, e.Key, a.keys.Identity})
 	return b, nil
 }
 
-// noKey says why there is no key of a vault.
+// noKey says why there is no key of a vault: it was not there when the session
+// was opened, or its wrap does not open.
 func (a *account) noKey(ctx context.Context, id seal.ID) error {
-	err := a.d.Store.View(ctx, func(tx kv.Tx) error {
-		_, err := vaults.Get(tx, a.keys.User, id)
+	var v vaults.Vault
+	err := a.d.Store.View(ctx, func(tx kv.Tx) (err error) {
+		v, err = vaults.Get(tx, a.keys.User, id)
 		return err
 	})
 	if err != nil {
 		return translate(err)
+	}
+	if _, err := wrapOf(a.keys.Identity, a.keys.User, v); err != nil {
+		return fmt.Errorf("the key of vault %s: %w", id, translate(err))
 	}
 	return fmt.Errorf("vault %s is not in this session: %w", id, vault.ErrLocked)
 }
@@ -111,20 +122,27 @@ func (a *account) CreateVault(ctx context.Context, name string) (backend.Info, e
 	if slices.ContainsFunc(infos, func(i backend.Info) bool { return i.Name == name }) {
 		return backend.Info{}, fmt.Errorf("a vault named %q %w", name, vault.ErrExists)
 	}
-	n, entry, err := a.makeVault(ctx, name)
-	if err != nil {
-		return backend.Info{}, err
-	}
 	var made vaults.Vault
+	var entry seal.VaultEntry
 	var first bool
-	err = a.d.Store.Update(ctx, func(tx kv.Tx) error {
-		first = len(vaults.List(tx, a.keys.User)) == 0
-		made, err = putVault(tx, a.d, a.keys.User, n, first)
-		return err
+	err = a.asOwner(ctx, func(o owner) error {
+		n, e, err := o.makeVault(a.d.Rand, name)
+		if err != nil {
+			return err
+		}
+		entry = e
+		return a.d.Store.Update(ctx, func(tx kv.Tx) error {
+			if err := o.current(tx); err != nil {
+				return err
+			}
+			first = len(vaults.List(tx, a.keys.User)) == 0
+			made, err = putVault(tx, a.d, a.keys.User, n, first)
+			return err
+		})
 	})
 	if err != nil {
 		entry.Key.Wipe()
-		return backend.Info{}, translate(err)
+		return backend.Info{}, err
 	}
 	err = a.keep(ctx, func(s seal.KeySet) seal.KeySet { return s.With(entry) })
 	if err != nil {
@@ -142,29 +160,6 @@ func putVault(tx kv.Tx, d backend.Deps, owner seal.ID, n vaults.New, isDefault b
 		err = tx.Put(defaultKey, n.ID[:])
 	}
 	return v, err
-}
-
-// makeVault asks for the master password and makes the key of a new vault.
-func (a *account) makeVault(ctx context.Context, name string) (vaults.New, seal.VaultEntry, error) {
-	fail := func(err error) (vaults.New, seal.VaultEntry, error) { return vaults.New{}, seal.VaultEntry{}, err }
-	password, err := a.d.Ask(ctx)
-	if err != nil {
-		return fail(err)
-	}
-	var acc accounts.Account
-	err = a.d.Store.View(ctx, func(tx kv.Tx) (err error) {
-		acc, err = accounts.Get(tx, a.keys.User)
-		return err
-	})
-	if err != nil {
-		return fail(translate(err))
-	}
-	o, err := openAccount(acc, password)
-	if err != nil {
-		return fail(err)
-	}
-	defer o.wipe()
-	return o.makeVault(a.d.Rand, name)
 }
 
 // keep makes the same change to the keys here and in the open session.
@@ -198,10 +193,39 @@ func (a *account) DeleteVault(ctx context.Context, id string) error {
 		return translate(err)
 	}
 	err = a.keep(ctx, func(s seal.KeySet) seal.KeySet { return s.Without(vid) })
-	if s, ok := a.d.Store.(interface{ Scrub(context.Context) error }); ok {
-		err = errors.Join(err, translate(s.Scrub(ctx)))
+	return errors.Join(err, scrub(ctx, a.d))
+}
+
+// scrub overwrites what was deleted or replaced, if the store is one that keeps
+// it. What was committed by then is done, whatever ends ctx.
+func scrub(ctx context.Context, d backend.Deps) error {
+	s, ok := d.Store.(interface{ Scrub(context.Context) error })
+	if !ok {
+		return nil
 	}
-	return err
+	if err := s.Scrub(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("it is done, but what was there before is not yet overwritten: %w", translate(err))
+	}
+	return nil
+}
+
+// RenameVault gives a vault another name.
+func (a *account) RenameVault(ctx context.Context, id, name string) error {
+	if err := vault.CheckVaultName(name); err != nil {
+		return err
+	}
+	vid, err := seal.ParseID(id)
+	if err != nil {
+		return fmt.Errorf("vault %s: %w", id, vault.ErrNotFound)
+	}
+	err = a.d.Store.Update(ctx, func(tx kv.Tx) error {
+		_, err := vaults.Rename(tx, a.d.Now(), a.keys.User, vid, name, true)
+		return err
+	})
+	if errors.Is(err, vaults.ErrExists) {
+		return fmt.Errorf("a vault named %q %w", name, vault.ErrExists)
+	}
+	return translate(err)
 }
 
 // SetDefault makes a vault the default one.
@@ -245,49 +269,3 @@ func (a *account) CountItems(ctx context.Context, id string) (items, trashed int
 	})
 	return items, trashed, translate(err)
 }
-
-// translate turns the errors of the parts into those of the port.
-func translate(err error) error {
-	var conflict *vaults.ConflictError
-	var invalid *vaults.InvalidError
-	var format *kv.FormatError
-	var kind error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &conflict) && conflict.Field == "keyVersion":
-		kind = vault.ErrLocked // the session has an old key; to try again does not help
-	case errors.As(err, &conflict):
-		what := "the vault"
-		if !conflict.Item.IsZero() {
-			what = "item " + conflict.Item.String()
-		}
-		return &vault.ConflictError{What: what, Base: vault.Revision(conflict.Base), Current: vault.Revision(conflict.Current)}
-	case errors.As(err, &invalid):
-		kind = vault.ErrInvalid
-	case errors.As(err, &format):
-		kind = vault.ErrTooNew
-	case errors.Is(err, vaults.ErrNotFound), errors.Is(err, accounts.ErrNotFound):
-		kind = vault.ErrNotFound
-	case errors.Is(err, vaults.ErrExists), errors.Is(err, accounts.ErrExists):
-		kind = vault.ErrExists
-	case errors.Is(err, vaults.ErrDenied):
-		kind = vault.ErrDenied
-	case errors.Is(err, kv.ErrBusy):
-		kind = vault.ErrBusy
-	case errors.Is(err, kv.ErrDamaged), errors.Is(err, vaults.ErrDamaged), errors.Is(err, accounts.ErrDamaged), errors.Is(err, seal.ErrDamaged):
-		kind = vault.ErrDamaged
-	default:
-		return err
-	}
-	if errors.Is(err, kind) {
-		return err
-	}
-	return &portError{kind, err}
-}
-
-// A portError is an error of a part under the kind that the port gives it.
-type portError struct{ kind, err error }
-
-func (e *portError) Error() string   { return e.err.Error() }
-func (e *portError) Unwrap() []error { return []error{e.kind, e.err} }

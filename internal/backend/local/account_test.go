@@ -446,13 +446,19 @@ func TestBrokenStore(t *testing.T) {
 			_, err7 := v.Item(ctx, id)
 			_, err8 := v.Lookup(ctx, "mail")
 			_, _, err9 := v.Commit(ctx, vault.Change{Delete: []vault.Ref{{ID: id}}})
-			var err10 error
+			var err10, err11 error
 			for _, err := range v.Entries(ctx) {
 				err10 = err
 			}
+			for _, err := range v.(vault.Trasher).Trash(ctx) {
+				err11 = err
+			}
 			for i, err := range []error{
-				err1, err2, err3, err4, err5, err6, err7, err8, err9, err10,
+				err1, err2, err3, err4, err5, err6, err7, err8, err9, err10, err11,
 				a.(backend.Deleter).DeleteVault(ctx, id), a.(backend.Defaulter).SetDefault(ctx, id),
+				a.(backend.Renamer).RenameVault(ctx, id, "other"), a.(backend.Rekeyer).Rekey(ctx, id, nil),
+				a.(backend.PasswordChanger).ChangePassword(ctx, secret.TextOf("other")),
+				v.(vault.Trasher).Purge(ctx, []vault.Ref{{ID: id}}),
 			} {
 				if !errors.Is(err, tt.want) || !errors.Is(err, tt.err) || err.Error() != tt.err.Error() {
 					t.Errorf("call %d: %v, want %v", i+1, err, tt.want)

@@ -1,11 +1,11 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
-	"slices"
 	"sync/atomic"
 
 	"golang.org/x/text/unicode/norm"
@@ -23,23 +23,67 @@ type box struct {
 	d          backend.Deps
 	user, id   seal.ID
 	keyVersion uint64
-	sealer     atomic.Pointer[seal.Vault] // nil once it is closed
+	open       atomic.Pointer[opened] // nil once it is closed
 }
 
-var _ vault.Vault = (*box)(nil)
+// An opened is the keys of a vault that is open.
+type opened struct {
+	seal.Vault // seals and opens the items
+
+	key      seal.VaultKey
+	identity seal.Identity // of the user
+}
+
+var _ interface {
+	vault.Vault
+	vault.Trasher
+	vault.Checker
+} = (*box)(nil)
 
 // Close forgets the key; whatever is asked of b afterwards is vault.ErrLocked.
 func (b *box) Close() error {
-	b.sealer.Store(nil)
+	b.open.Store(nil)
 	return nil
 }
 
 // key returns what seals and opens the items.
-func (b *box) key() (seal.Vault, error) {
-	if k := b.sealer.Load(); k != nil {
-		return *k, nil
+func (b *box) key() (*opened, error) {
+	if k := b.open.Load(); k != nil {
+		return k, nil
 	}
 	return nil, fmt.Errorf("vault %s is closed: %w", b.id, vault.ErrLocked)
+}
+
+// reason returns why the vault has nothing that opens, as far as that can be
+// said: it has a newer key, or is gone. Otherwise it is err.
+func (b *box) reason(ctx context.Context, err error) error {
+	switch state := b.state(ctx); {
+	case errors.Is(state, errOldKey):
+		return errOldKey
+	case errors.Is(state, vaults.ErrNotFound):
+		return cmp.Or(err, translate(state))
+	default:
+		return err
+	}
+}
+
+// state returns errOldKey if the vault has a newer key, or what keeps its
+// records from being read.
+func (b *box) state(ctx context.Context) error {
+	return b.d.Store.View(ctx, func(tx kv.Tx) error {
+		v, err := vaults.Get(tx, b.user, b.id)
+		if err == nil && b.isOld(v) {
+			err = errOldKey
+		}
+		return err
+	})
+}
+
+// isOld reports whether v has another key than b. A store in which a bit of the
+// key version is wrong does not look like that: record and wrap have to agree.
+func (b *box) isOld(v vaults.Vault) bool {
+	w, err := seal.ParseWrap(v.Wrap)
+	return err == nil && w.KeyVersion == v.KeyVersion && w.KeyVersion != b.keyVersion
 }
 
 func (b *box) Entries(ctx context.Context) iter.Seq2[vault.Entry, error] {
@@ -49,36 +93,42 @@ func (b *box) Entries(ctx context.Context) iter.Seq2[vault.Entry, error] {
 			yield(vault.Entry{}, err)
 			return
 		}
-		entries, errs, err := b.read(ctx, k)
+		entries, errs, err := b.read(ctx, k, false)
 		if err != nil {
 			yield(vault.Entry{}, err)
 			return
 		}
 		for i, e := range entries {
-			if !yield(e, errs[i]) {
+			if !yield(e.Entry, errs[i]) {
 				return
 			}
 		}
 	}
 }
 
-// read collects the entries before any is used, so that no transaction is
-// open while the caller does something with them.
-func (b *box) read(ctx context.Context, k seal.Vault) (entries []vault.Entry, errs []error, err error) {
+// read collects the entries of the trash, or those outside it, before any is
+// used, so that no transaction is open while the caller does something with
+// them. An item whose record is damaged is outside.
+//
+// What is read is not asked for by the rules of service/vaults: who holds the
+// key of the vault may read it, even if the records of the vault are damaged.
+func (b *box) read(ctx context.Context, k seal.Vault, trash bool) (entries []vault.Trashed, errs []error, err error) {
+	var opens bool
 	err = b.d.Store.View(ctx, func(tx kv.Tx) error {
 		entries, errs = nil, nil
-		for rec, err := range vaults.Records(tx, b.user, b.id) {
-			if err != nil && !errors.Is(err, vaults.ErrDamaged) {
-				return err
-			}
-			if err == nil && !rec.Deleted.IsZero() {
+		for rec, err := range itemdb.Records(tx, itemdb.ID(b.id)) {
+			if trashed := err == nil && !rec.Deleted.IsZero(); trashed != trash {
 				continue
 			}
 			e, err := entry(k, rec, err)
-			entries, errs = append(entries, e), append(errs, err)
+			entries, errs = append(entries, vault.Trashed{Entry: e, Deleted: rec.Deleted}), append(errs, err)
+			opens = opens || err == nil
 		}
 		return nil
 	})
+	if err == nil && !opens {
+		err = b.reason(ctx, nil)
+	}
 	return entries, errs, translate(err)
 }
 
@@ -105,16 +155,16 @@ func (b *box) Lookup(ctx context.Context, name string) ([]vault.Entry, error) {
 	var found []vault.Entry
 	err = b.d.Store.View(ctx, func(tx kv.Tx) (err error) {
 		// An item of the index that is damaged is the one that was asked for.
-		found, err = named(k, name, vaults.Lookup(tx, b.user, b.id, k.NameIndex(name)), true)
+		found, err = named(k, name, itemdb.Lookup(tx, itemdb.ID(b.id), k.NameIndex(name)), true)
 		if err != nil || len(found) > 0 {
 			return err
 		}
 		// The index may be damaged: nothing is missing before the names say so.
-		found, err = named(k, name, vaults.Records(tx, b.user, b.id), false)
+		found, err = named(k, name, itemdb.Records(tx, itemdb.ID(b.id)), false)
 		return err
 	})
-	if err != nil {
-		return nil, translate(err)
+	if err != nil || len(found) == 0 {
+		return nil, b.reason(ctx, translate(err))
 	}
 	return found, nil
 }
@@ -125,9 +175,6 @@ func named(k seal.Vault, name string, records iter.Seq2[itemdb.Record, error], s
 	name = norm.NFC.String(name)
 	var found []vault.Entry
 	for rec, err := range records {
-		if err != nil && !errors.Is(err, vaults.ErrDamaged) {
-			return nil, err
-		}
 		if err == nil && !rec.Deleted.IsZero() {
 			continue
 		}
@@ -151,23 +198,29 @@ func (b *box) Item(ctx context.Context, id string) (vault.Item, error) {
 	if err != nil {
 		return vault.Item{}, fmt.Errorf("item %s: %w", id, vault.ErrNotFound)
 	}
-	var rec itemdb.Record
-	var data []byte
-	var damage error // of this item; the store itself is whole
+	var l loaded
 	err = b.d.Store.View(ctx, func(tx kv.Tx) error {
-		r, d, err := vaults.Item(tx, b.user, b.id, iid)
-		rec, data = r, slices.Clone(d)
-		rec.Name = slices.Clone(r.Name)
-		if damage = nil; errors.Is(err, vaults.ErrDamaged) {
-			damage, err = err, nil
-		}
-		return err
+		l.readRecord(tx, b.id, iid)
+		l.readData(tx, b.id, iid)
+		return nil
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return vault.Item{}, translate(err)
+	case !l.hasRec && l.recErr == nil:
+		return vault.Item{}, fmt.Errorf("item %s: %w", id, vault.ErrNotFound)
+	case l.recErr == nil && !l.hasData:
+		l.recErr = errNoData
 	}
-	return openItem(k, rec, data, damage)
+	it, err := openItem(k, l.rec, l.data, l.recErr)
+	if err != nil {
+		err = b.reason(ctx, err)
+	}
+	return it, err
 }
+
+// errNoData is what is wrong with an item of which only the name is there.
+var errNoData = errors.New(itemdb.NoData.String())
 
 // Commit seals the items and has them written in one transaction.
 func (b *box) Commit(ctx context.Context, c vault.Change) (vault.Revision, []vault.Item, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/output"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -28,7 +29,10 @@ func Flags(cmd *cobra.Command) func(name string) (value string, set bool) {
 
 // ready reads the settings for a completion and reports whether they can be
 // read: completion runs before any command does.
-func ready(a *app.App, cmd *cobra.Command) bool { return a.Load(Flags(cmd)) == nil }
+func ready(a *app.App, cmd *cobra.Command) bool {
+	settings, file := a.Load(Flags(cmd))
+	return settings == nil && file == nil
+}
 
 // Profiles offers the names of the profiles, for the first most arguments.
 func Profiles(a *app.App, most int) cobra.CompletionFunc {
@@ -140,9 +144,10 @@ func item(ctx context.Context, a *app.App, name string) (vault.Item, bool) {
 	return it, err == nil
 }
 
-// offer appends name if it begins with word and fits on a line of its own.
+// offer appends name if it begins with word and is harmless on a terminal,
+// where the shell shows it as it is.
 func offer(names []string, name, word string) []string {
-	if !strings.HasPrefix(name, word) || strings.ContainsAny(name, "\t\n\r") {
+	if !strings.HasPrefix(name, word) || output.Safe(name) != name {
 		return names
 	}
 	return append(names, name)

@@ -19,6 +19,7 @@ const (
 	file                // a file
 	stdin               // standard input
 	removed             // nowhere: the field goes away
+	made                // a generator
 )
 
 // An assignment is one FIELD of the command line.
@@ -29,6 +30,7 @@ type assignment struct {
 	kind vault.Kind
 	bare bool // "-": the main field from stdin
 	long bool // best written in an editor
+	main bool // the main field of the type
 }
 
 // parse reads one FIELD: NAME=VALUE, NAME, NAME=@FILE, NAME=-, NAME= or -.
@@ -39,7 +41,7 @@ func parse(arg string) (assignment, error) {
 	}
 	name, value, given := strings.Cut(arg, "=")
 	if name == "" {
-		return assignment{}, app.Usagef("%q names no field", arg)
+		return assignment{}, app.Usagef("an argument names no field before its =")
 	}
 	as := assignment{name: name, text: value}
 	switch {
@@ -59,7 +61,7 @@ func parse(arg string) (assignment, error) {
 func flagged(arg string, kind vault.Kind) (assignment, error) {
 	as, err := parse(arg)
 	if err != nil || as.bare {
-		return as, app.Usagef("--%s %q names no field", kind, arg)
+		return as, app.Usagef("--%s names no field", kind)
 	}
 	as.kind = kind
 	return as, nil
@@ -78,7 +80,7 @@ type form struct {
 func (f form) check(as *assignment) error {
 	if as.bare {
 		if f.kind.Main == "" {
-			return app.Usagef("an item of type %s has no main field, so - has no place to go", f.kind.Name)
+			return app.Usagef("an item of type %s has no main field: name one", f.kind.Name)
 		}
 		as.name = f.kind.Main
 	}
@@ -95,7 +97,7 @@ func (f form) check(as *assignment) error {
 			}
 		}
 	case ofType:
-		as.name, as.long, as.kind = ft.Name, ft.Long, vault.Plain
+		as.name, as.long, as.kind, as.main = ft.Name, ft.Long, vault.Plain, ft.Name == f.kind.Main
 		if ft.Secret {
 			as.kind = vault.Secret
 		}
@@ -120,6 +122,8 @@ func (f form) form(as *assignment) error {
 		return nil
 	case hidden:
 		return f.exposed(as.name)
+	case as.from == made:
+		return app.Usagef("%s is not a secret field: it is not made up", as.name)
 	case as.from == asked:
 		return &app.UsageError{Message: as.name + " is not a secret field: give its value", Try: f.command(as.name + "=VALUE")}
 	case as.from == file: // a leading @ is part of a value that is not secret

@@ -8,7 +8,9 @@ import (
 	"os"
 
 	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/generate"
 	"github.com/keyhold/keyhold/internal/output"
+	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -21,11 +23,13 @@ type gatherer struct {
 	item  string
 	given []assignment
 	edit  vault.Edit
+
+	recipe generate.Recipe // of what is made up
 }
 
 // read gets the values that need no person: of the command line, of files, of
 // standard input.
-func (g *gatherer) read() error {
+func (g *gatherer) read(ctx context.Context) error {
 	for _, as := range g.given {
 		var value []byte
 		var err error
@@ -38,7 +42,11 @@ func (g *gatherer) read() error {
 		case file:
 			value, err = readFile(as.text)
 		case stdin:
-			value, err = g.readStdin()
+			value, err = g.readStdin(ctx)
+		case made:
+			var pw secret.String
+			pw, err = g.recipe.Make(g.app.Rand)
+			value = pw.Bytes().Reveal()
 		case asked:
 			continue
 		}
@@ -56,12 +64,13 @@ func readFile(name string) ([]byte, error) {
 		return nil, &app.UsageError{Message: err.Error()}
 	}
 	defer f.Close() //nolint:errcheck // it was only read
-	return nonEmpty(f, name)
+	b, err := app.ReadAll(f, maxValue)
+	return nonEmpty(b, err, name)
 }
 
-func (g *gatherer) readStdin() ([]byte, error) {
-	b, err := nonEmpty(g.app.In, "standard input")
-	if err != nil {
+func (g *gatherer) readStdin(ctx context.Context) ([]byte, error) {
+	b, err := g.app.ReadIn(ctx, maxValue)
+	if b, err = nonEmpty(b, err, "standard input"); err != nil {
 		return nil, err
 	}
 	if b = app.TrimNewline(b); len(b) == 0 {
@@ -70,8 +79,8 @@ func (g *gatherer) readStdin() ([]byte, error) {
 	return b, nil
 }
 
-func nonEmpty(r io.Reader, name string) ([]byte, error) {
-	b, err := app.ReadAll(r, maxValue)
+// nonEmpty makes the errors of reading a value from the place called name.
+func nonEmpty(b []byte, err error, name string) ([]byte, error) {
 	var usage *app.UsageError
 	switch {
 	case errors.As(err, &usage):
@@ -91,7 +100,7 @@ func (g *gatherer) ask(ctx context.Context, it *vault.Item) error {
 			continue
 		}
 		if !g.app.CanAsk() {
-			return &missingError{item: g.item, field: as.name}
+			return &missingError{item: g.item, field: as.name, main: as.main}
 		}
 		value, err := g.askOne(ctx, as, it)
 		if err != nil {

@@ -24,6 +24,7 @@ type getOptions struct {
 	app *app.App
 
 	name, field string
+	revision    int
 	noNewline   bool
 }
 
@@ -47,6 +48,7 @@ func NewGet(a *app.App) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&o.field, "field", "f", "", "`field` to print; default the main one")
+	cmd.Flags().IntVar(&o.revision, "rev", 0, "print it as it was before the last `N` changes")
 	cmd.Flags().BoolVarP(&o.noNewline, "no-newline", "n", false, "print no newline after the value")
 	_ = cmd.RegisterFlagCompletionFunc("field", complete.Fields(a))
 	return cmd
@@ -56,16 +58,7 @@ func (o *getOptions) run(ctx context.Context) error {
 	if err := o.app.MayPrint(); err != nil {
 		return err
 	}
-	v, info, err := o.app.Open(ctx)
-	if err != nil {
-		return err
-	}
-	defer v.Close()
-	e, err := find(ctx, o.app, v, info, o.name)
-	if err != nil {
-		return err
-	}
-	it, err := v.Item(ctx, e.ID)
+	it, info, err := readItem(ctx, o.app, o.name, o.revision)
 	if err != nil {
 		return err
 	}

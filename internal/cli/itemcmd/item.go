@@ -26,7 +26,8 @@ func NewItem(a *app.App, whole bool) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	if whole {
-		cmd.AddCommand(NewPut(a), NewGet(a), NewLs(a), NewRm(a))
+		cmd.AddCommand(NewPut(a), NewGet(a), NewLs(a), NewRm(a), NewShow(a), NewFind(a), NewMv(a), NewCp(a), NewHistory(a),
+			NewRestore(a), NewTrash(a))
 	}
 	return cmd
 }
@@ -40,7 +41,7 @@ func find(ctx context.Context, a *app.App, v vault.Vault, info backend.Info, nam
 	}
 	missing := &app.NotFoundError{What: "item", Name: name, Try: "keyhold ls", Kind: vault.ErrNotFound}
 	if others := a.Elsewhere(ctx, name, info); len(others) > 0 {
-		missing.Try = "keyhold get " + args.Quote(name) + " --vault " + args.Quote(others[0])
+		missing.Try = a.Command + " " + args.Quote(name) + " --vault " + args.Quote(others[0])
 	}
 	return vault.Entry{}, missing
 }

@@ -55,6 +55,9 @@ func NewLs(a *app.App) *cobra.Command {
 }
 
 func (o *lsOptions) run(ctx context.Context) error {
+	if o.tree && (o.long || o.nul || o.app.Settings.FormatTyped) {
+		return app.Usagef("--tree has a form of its own: it goes with no other")
+	}
 	kind := ""
 	if o.kind != "" {
 		t, ok := vault.TypeNamed(o.kind)
@@ -83,8 +86,11 @@ func (o *lsOptions) run(ctx context.Context) error {
 		}
 		if len(o.tags) > 0 {
 			has, err := o.tagged(ctx, v, e)
-			if err != nil {
+			switch {
+			case errors.As(err, &d):
 				damaged = append(damaged, err)
+			case err != nil && !errors.Is(err, vault.ErrNotFound): // removed meanwhile
+				return err
 			}
 			if !has {
 				continue

@@ -10,6 +10,7 @@ import (
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/cli/args"
 	"github.com/keyhold/keyhold/internal/cli/complete"
+	"github.com/keyhold/keyhold/internal/generate"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -21,6 +22,10 @@ type putOptions struct {
 	hidden, text      args.List
 	tags, untags      args.List
 	onlyNew, existing bool
+
+	generate      bool
+	field         string // to generate
+	length, words int
 }
 
 // NewPut returns the put command.
@@ -55,6 +60,10 @@ func NewPut(a *app.App) *cobra.Command {
 	f.Var(&o.text, "text", "a visible field of your own: `NAME=VALUE`; repeatable")
 	f.Var(&o.tags, "tag", "add this `tag`; repeatable")
 	f.Var(&o.untags, "untag", "take this `tag` away; repeatable")
+	f.BoolVar(&o.generate, "generate", false, "make the value up, and print how strong it is")
+	f.StringVarP(&o.field, "field", "f", "", "`field` to make up; default the main one")
+	f.IntVar(&o.length, "length", 0, "how many characters it has; default 24")
+	f.IntVar(&o.words, "words", 0, "make it of this many words instead")
 	f.BoolVar(&o.onlyNew, "new", false, "make a new item, also if one has this name")
 	f.BoolVar(&o.existing, "existing", false, "change an item that is there, make none")
 	_ = cmd.RegisterFlagCompletionFunc("type", complete.Types())
@@ -76,8 +85,8 @@ func (o *putOptions) run(ctx context.Context) error {
 	if given, err = o.complete(t, given); err != nil {
 		return err
 	}
-	g := gatherer{app: o.app, item: o.name, given: given}
-	if err := g.read(); err != nil {
+	g := gatherer{app: o.app, item: o.name, given: given, recipe: o.recipe()}
+	if err := g.read(ctx); err != nil {
 		return err
 	}
 	if t.vault == nil { // nothing was ever stored: everything else is right, so make the vault now
@@ -101,6 +110,9 @@ func (o *putOptions) parse() ([]assignment, error) {
 	}
 	if o.onlyNew && o.existing {
 		return nil, app.Usagef("--new and --existing do not go together")
+	}
+	if err := o.checkRecipe(); err != nil {
+		return nil, err
 	}
 	if o.kind != "" {
 		t, ok := vault.TypeNamed(o.kind)
@@ -133,6 +145,31 @@ func (o *putOptions) parse() ([]assignment, error) {
 		}
 	}
 	return given, nil
+}
+
+// recipe is what --generate makes.
+func (o *putOptions) recipe() generate.Recipe {
+	r := generate.Default()
+	switch {
+	case o.words > 0:
+		return generate.Recipe{Words: o.words}
+	case o.length > 0:
+		r.Length = o.length
+	}
+	return r
+}
+
+func (o *putOptions) checkRecipe() error {
+	switch {
+	case !o.generate && (o.length != 0 || o.words != 0 || o.field != ""):
+		return app.Usagef("--length, --words and --field are for --generate")
+	case o.length < 0 || o.words < 0 || o.length > 0 && o.words > 0:
+		return app.Usagef("--generate takes a positive --length or a positive --words")
+	}
+	if err := o.recipe().Check(); err != nil {
+		return &app.UsageError{Message: err.Error()}
+	}
+	return nil
 }
 
 // commit makes the change on the item as it is by then.
@@ -170,6 +207,9 @@ func (o *putOptions) commit(ctx context.Context, t target, edit vault.Edit) erro
 func (o *putOptions) report(t target, made, changed bool) error {
 	if o.app.Settings.FormatTyped {
 		return o.app.Printer().Object(object(t.info, t.item.Entry()).With("made", made).With("changed", changed))
+	}
+	if o.generate {
+		o.app.Messages().Notice("password generated, " + o.recipe().Describe())
 	}
 	verb := "changed"
 	switch {

@@ -68,12 +68,15 @@ func (o *rmOptions) run(ctx context.Context) error {
 	_, _, err = vault.Apply(ctx, v, o.app.Retry(), func(ctx context.Context) (vault.Change, error) {
 		var c vault.Change
 		fresh, err := o.resolve(ctx, v, info)
+		var still []vault.Entry
 		for _, e := range fresh {
 			asked := func(a vault.Entry) bool { return a.ID == e.ID }
 			if slices.ContainsFunc(entries, asked) {
 				c.Delete = append(c.Delete, vault.Ref{ID: e.ID, Revision: e.Revision})
+				still = append(still, e)
 			}
 		}
+		entries = still
 		return c, err
 	})
 	if err != nil {

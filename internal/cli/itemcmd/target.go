@@ -68,6 +68,9 @@ func (o *putOptions) complete(t target, given []assignment) ([]assignment, error
 		}
 	}
 	f := form{item: o.name, kind: vault.TypeOf(it), has: it}
+	if o.generate {
+		given = append(given, assignment{name: o.field, bare: o.field == "", from: made})
+	}
 	seen := make(map[string]bool)
 	streams := 0
 	for i := range given {
@@ -83,7 +86,8 @@ func (o *putOptions) complete(t target, given []assignment) ([]assignment, error
 			streams++
 		}
 	}
-	if o.app.Settings.Password.Stdin {
+	passwordStdin := o.app.Settings.Password.Stdin || o.app.Settings.Password.FD == 0
+	if passwordStdin {
 		streams++
 	}
 	if streams > 1 {
@@ -94,12 +98,12 @@ func (o *putOptions) complete(t target, given []assignment) ([]assignment, error
 	if onlyTags || !needsMain || seen[f.kind.Main] {
 		return given, nil
 	}
-	return o.addMain(f, given)
+	return o.addMain(f, given, passwordStdin)
 }
 
 // addMain adds the main field: from stdin if the command line gives no value
 // at all and stdin is no terminal, else asked for.
-func (o *putOptions) addMain(f form, given []assignment) ([]assignment, error) {
+func (o *putOptions) addMain(f form, given []assignment, stdinTaken bool) ([]assignment, error) {
 	if f.kind.Main == "" {
 		if len(given) == 0 {
 			return nil, app.Usagef("an item of type %s has no main field: give one of its fields", f.kind.Name)
@@ -107,25 +111,32 @@ func (o *putOptions) addMain(f form, given []assignment) ([]assignment, error) {
 		return given, nil
 	}
 	as := assignment{name: f.kind.Main, from: asked}
-	if len(given) == 0 && !o.app.InTerminal && !o.app.Settings.Password.Stdin {
+	if len(given) == 0 && !o.app.InTerminal && !stdinTaken {
 		as = assignment{from: stdin, bare: true}
 	} else if !o.app.CanAsk() {
-		return nil, &missingError{item: o.name, field: f.kind.Main}
+		return nil, &missingError{item: o.name, field: f.kind.Main, main: true}
 	}
 	err := f.check(&as)
 	return append(given, as), err
 }
 
-// A missingError reports that the main field of a new item is not given.
-type missingError struct{ item, field string }
+// A missingError reports that the value of a field is not given.
+type missingError struct {
+	item, field string
+	main        bool // it is the main field, which - stands for
+}
 
 func (e *missingError) Error() string {
-	return fmt.Sprintf("the new item %q needs its %s, and nobody can be asked", e.item, e.field)
+	return fmt.Sprintf("the item %q needs its %s, and nobody can be asked", e.item, e.field)
 }
 
 func (e *missingError) Unwrap() error { return app.ErrNoAnswer }
 
 // Hint says how to give it.
 func (e *missingError) Hint() string {
-	return `printf %s "$VALUE" | keyhold put ` + args.Quote(e.item) + " -   # or " + e.field + "= to leave it out"
+	give := `printf %s "$VALUE" | keyhold put ` + args.Quote(e.item)
+	if e.main {
+		return give + " -   # or " + e.field + "= to leave it out"
+	}
+	return give + " " + args.Quote(e.field+"=-")
 }

@@ -35,8 +35,8 @@ func NewStatus(a *app.App) *cobra.Command {
 				if err := a.CheckProfile(a.Settings.Profile); err != nil {
 					return err
 				}
-				if _, err := a.PeekSession(cmd.Context()); err != nil {
-					return &app.SilentError{Err: err}
+				if _, err := a.PeekSession(cmd.Context()); err != nil { // whatever keeps it from being open
+					return &app.SilentError{Err: vault.ErrLocked}
 				}
 				return nil
 			}
@@ -56,7 +56,7 @@ func status(ctx context.Context, a *app.App) error {
 	if err != nil {
 		return err
 	}
-	o := output.Object{{Name: "profile", Value: profile}, {Name: "backend", Value: "local"}, {Name: "home", Value: home.Dir()}}
+	o := output.Object{{Name: "profile", Value: profile}, {Name: "backend", Value: a.BackendOf(profile)}, {Name: "home", Value: home.Dir()}}
 	desc, err := a.Describe(ctx)
 	var none *app.NoVaultError
 	switch {
@@ -67,6 +67,7 @@ func status(ctx context.Context, a *app.App) error {
 	default:
 		o = o.With("account", desc.ID).With("fingerprint", desc.Fingerprint).With("kdf", desc.Suite).With("created_at", desc.Created)
 	}
+	s, serr := a.PeekSession(ctx) // the keyring knows by then which one it is
 	ring, err := a.Keyring()
 	if err != nil {
 		return err
@@ -76,14 +77,13 @@ func status(ctx context.Context, a *app.App) error {
 		kind = ring.Kind()
 	}
 	o = o.With("keyring", kind)
-	s, err := a.PeekSession(ctx)
 	switch {
-	case err == nil:
+	case serr == nil:
 		o = o.With("session", "open").With("time_left_seconds", int(s.Left(a.Now())/time.Second)).With("ends_at", s.Ends())
-	case isLocked(err):
+	case isLocked(serr):
 		o = o.With("session", "locked")
 	default:
-		return err
+		return serr
 	}
 	return a.Printer().Object(o)
 }

@@ -32,7 +32,7 @@ func newDefault(a *app.App) *cobra.Command {
 }
 
 func showDefault(ctx context.Context, a *app.App) error {
-	info, err := a.FindVault(ctx, "")
+	_, info, err := a.FindVault(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -46,11 +46,7 @@ func setDefault(ctx context.Context, a *app.App, name string) error {
 	if name == "" {
 		return app.Usagef("the name is empty")
 	}
-	info, err := a.FindVault(ctx, name)
-	if err != nil {
-		return err
-	}
-	account, err := a.Account(ctx)
+	account, info, err := a.FindVault(ctx, name)
 	if err != nil {
 		return err
 	}

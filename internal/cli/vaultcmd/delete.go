@@ -17,6 +17,7 @@ import (
 func newDelete(a *app.App) *cobra.Command {
 	return &cobra.Command{
 		Use:     "delete NAME",
+		Aliases: []string{"remove"},
 		Short:   "Delete a vault with everything in it, for good",
 		Long:    "Delete a vault with its items and its trash. Nothing brings it back. The command asks for the vault's name.",
 		Example: "  keyhold vault delete work\n  keyhold vault delete work --yes",
@@ -33,11 +34,7 @@ func remove(ctx context.Context, a *app.App, name string) error {
 	if name == "" {
 		return app.Usagef("the name is empty")
 	}
-	info, err := a.FindVault(ctx, name)
-	if err != nil {
-		return err
-	}
-	account, err := a.Account(ctx)
+	account, info, err := a.FindVault(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package vaultcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -18,18 +19,19 @@ func NewLock(a *app.App) *cobra.Command {
 		Use:   "lock",
 		Short: "Close all vaults at once",
 		Long: "End every session of every profile in this home, those by --export too. With --profile on the command line only\n" +
-			"those of that profile. That nothing was open is no error.",
-		Example: "  keyhold lock\n  keyhold lock --profile default",
-		Args:    args.None(),
+			"those of that profile. That nothing was open is no error. It ends them also where the settings are wrong, and reports\n" +
+			"that afterwards.",
+		Example:     "  keyhold lock\n  keyhold lock --profile default",
+		Annotations: map[string]string{app.AnySettings: "yes"},
+		Args:        args.None(),
 
 		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			profile := ""
 			if cmd.Flags().Changed("profile") {
-				if profile = a.Settings.Profile; profile != "" {
-					if err := a.CheckProfile(profile); err != nil {
-						return err
-					}
+				profile = a.Settings.Profile
+				if err := a.CheckProfile(profile); err != nil && a.SettingsError == nil {
+					return err
 				}
 			}
 			return lock(cmd.Context(), a, profile)
@@ -39,7 +41,7 @@ func NewLock(a *app.App) *cobra.Command {
 
 func lock(ctx context.Context, a *app.App, profile string) error {
 	n, err := a.EndSessions(ctx, profile)
-	if err != nil {
+	if err = errors.Join(err, a.SettingsError); err != nil {
 		return err
 	}
 	if a.Settings.FormatTyped {

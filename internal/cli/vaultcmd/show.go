@@ -30,11 +30,7 @@ func newShow(a *app.App) *cobra.Command {
 }
 
 func show(ctx context.Context, a *app.App, name string) error {
-	info, err := a.FindVault(ctx, name)
-	if err != nil {
-		return err
-	}
-	account, err := a.Account(ctx)
+	account, info, err := a.FindVault(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/output"
+	"github.com/keyhold/keyhold/internal/vault"
 )
 
 type unlockOptions struct {
@@ -74,8 +75,8 @@ func (o *unlockOptions) readShell(given []string) error {
 	default:
 		return app.Usagef("--export knows posix, fish and powershell, not %q", o.shell)
 	}
-	if o.ttl <= 0 || o.idle <= 0 {
-		return app.Usagef("--ttl and --idle must be more than nothing")
+	if o.ttl < time.Second || o.idle < time.Second {
+		return app.Usagef("--ttl and --idle must be a second or more")
 	}
 	return nil
 }
@@ -88,14 +89,25 @@ func (o *unlockOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var opened []string
+	opened := []string{}
 	for _, v := range u.Vaults {
 		if v.Open {
 			opened = append(opened, v.Name)
 		} else {
-			o.app.Messages().Warn("vault_not_opened", fmt.Sprintf("the vault %q does not open: its key is damaged or not yours", v.Name))
+			o.app.Messages().Warn("damaged", fmt.Sprintf("the vault %q (%s) does not open: its key is damaged or forged", v.Name, v.ID))
 		}
 	}
+	if err := o.print(u, opened); err != nil {
+		return err
+	}
+	if n := len(u.Vaults) - len(opened); n > 0 {
+		return fmt.Errorf("%d of %d vaults did not open: %w", n, len(u.Vaults), vault.ErrDamaged)
+	}
+	return nil
+}
+
+// print says what was opened, or what the shell is to be told.
+func (o *unlockOptions) print(u app.Unlocked, opened []string) error {
 	if o.shell != "" {
 		return o.printToken(u.Token.Reveal())
 	}

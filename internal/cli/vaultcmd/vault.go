@@ -30,11 +30,11 @@ func NewVault(a *app.App, whole bool) *cobra.Command {
 	if !whole {
 		return cmd
 	}
-	put, get, unlock, lock := itemcmd.NewPut(a), itemcmd.NewGet(a), NewUnlock(a), NewLock(a)
-	for _, c := range []*cobra.Command{put, get, unlock, lock} {
+	cmd.AddCommand(newCreate(a), newList(a), newShow(a), newRename(a), newDelete(a), newDefault(a), newRekey(a), newCheck(a))
+	for _, c := range []*cobra.Command{itemcmd.NewPut(a), itemcmd.NewGet(a), NewUnlock(a), NewLock(a), NewPasswd(a)} {
 		c.Hidden = true // they are shown at the top
+		cmd.AddCommand(c)
 	}
-	cmd.AddCommand(newCreate(a), newList(a), newShow(a), newDelete(a), newDefault(a), put, get, unlock, lock)
 	for word, whole := range twofold {
 		cmd.AddCommand(newTwofold(word, whole))
 	}
@@ -43,7 +43,7 @@ func NewVault(a *app.App, whole bool) *cobra.Command {
 
 // twofold are the words that could mean an item or the whole vault, with the
 // command for the vault; empty if there is none.
-var twofold = map[string]string{"rm": "delete", "remove": "delete", "mv": "", "edit": "", "find": ""}
+var twofold = map[string]string{"rm": "delete", "mv": "rename", "edit": "", "find": ""}
 
 // newTwofold returns a command that says what its word could mean.
 func newTwofold(word, whole string) *cobra.Command {
@@ -56,11 +56,7 @@ func newTwofold(word, whole string) *cobra.Command {
 			if len(given) > 0 {
 				name = args.Quote(given[0])
 			}
-			item := word
-			if word == "remove" {
-				item = "rm"
-			}
-			e := &app.UsageError{Message: "vault " + word + " could mean an item or a whole vault", Try: "keyhold " + item + " " + name + "   # the item"}
+			e := &app.UsageError{Message: "vault " + word + " could mean an item or a whole vault", Try: "keyhold " + word + " " + name + "   # the item"}
 			if whole != "" {
 				e.Try += "; keyhold vault " + whole + " " + name + " is the whole vault"
 			}

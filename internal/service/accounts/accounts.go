@@ -5,6 +5,7 @@
 package accounts
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"iter"
@@ -50,17 +51,48 @@ func key(id seal.ID) []byte { return append(append([]byte{}, prefix...), id[:]..
 // Create keeps a new account. It returns ErrExists if the id is taken and
 // ErrInvalid if something is missing.
 func Create(tx kv.Tx, a Account) error {
-	if a.ID.IsZero() || len(a.Salt) < minSalt || len(a.Salt) > maxSalt || len(a.Identity) != 32 || len(a.SealedIdentity) == 0 {
-		return ErrInvalid
-	}
-	if _, err := seal.SuiteNamed(a.Suite); err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	if _, err := a.check(); err != nil {
+		return err
 	}
 	k := key(a.ID)
 	if tx.Get(k) != nil {
 		return ErrExists
 	}
 	return tx.Put(k, marshal(a))
+}
+
+// Replace keeps what another master password makes of an account: a suite,
+// which must not be weaker than the one before, a salt and a sealed identity.
+// The identity key has to be the same, else it is ErrInvalid; the account stays
+// as old as it is. Without such an account it is ErrNotFound.
+func Replace(tx kv.Tx, a Account) error {
+	suite, err := a.check()
+	if err != nil {
+		return err
+	}
+	old, err := Get(tx, a.ID)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(a.Identity, old.Identity) {
+		return fmt.Errorf("%w: its identity key is another one", ErrInvalid)
+	}
+	if was, err := seal.SuiteNamed(old.Suite); err == nil && suite.Weaker(was) {
+		return fmt.Errorf("%w: its key derivation is weaker than before", ErrInvalid)
+	}
+	a.Created = old.Created
+	return tx.Put(key(a.ID), marshal(a))
+}
+
+func (a Account) check() (seal.Suite, error) {
+	if a.ID.IsZero() || len(a.Salt) < minSalt || len(a.Salt) > maxSalt || len(a.Identity) != 32 || len(a.SealedIdentity) == 0 {
+		return seal.Suite{}, ErrInvalid
+	}
+	suite, err := seal.SuiteNamed(a.Suite)
+	if err != nil {
+		return seal.Suite{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return suite, nil
 }
 
 // Get returns the account with this id, or ErrNotFound.

@@ -141,6 +141,9 @@ func TestInvalid(t *testing.T) {
 			if err := create(t, db, a); !errors.Is(err, accounts.ErrInvalid) {
 				t.Errorf("Create: %v, want ErrInvalid", err)
 			}
+			if err := replace(t, db, a); !errors.Is(err, accounts.ErrInvalid) {
+				t.Errorf("Replace: %v, want ErrInvalid", err)
+			}
 			if got := all(t, db); got != nil {
 				t.Errorf("it was stored: %v", got)
 			}
@@ -220,4 +223,58 @@ func FuzzParseAccount(f *testing.F) {
 			t.Errorf("the identity has %d bytes", len(a.Identity))
 		}
 	})
+}
+
+func replace(t *testing.T, db kv.DB, a accounts.Account) error {
+	t.Helper()
+	return update(t, db, func(tx kv.Tx) error { return accounts.Replace(tx, a) })
+}
+
+func TestReplace(t *testing.T) {
+	t.Parallel()
+	changed := func(change func(*accounts.Account)) accounts.Account {
+		a := sample(1)
+		a.Salt, a.SealedIdentity = bytes.Repeat([]byte{7}, 16), []byte("sealed anew")
+		change(&a)
+		return a
+	}
+	strong := func(a *accounts.Account) { a.Suite = "argon2id-256m" }
+	tests := []struct {
+		name string
+		old  func(*accounts.Account)
+		next accounts.Account
+		want error
+	}{
+		{"another salt", func(*accounts.Account) {}, changed(func(*accounts.Account) {}), nil},
+		{"another time", func(*accounts.Account) {}, changed(func(a *accounts.Account) { a.Created = a.Created.AddDate(1, 0, 0) }), nil},
+		{"stronger", func(*accounts.Account) {}, changed(strong), nil},
+		{"as strong", strong, changed(strong), nil},
+		{"weaker", strong, changed(func(*accounts.Account) {}), accounts.ErrInvalid},
+		{"another identity", func(*accounts.Account) {}, changed(func(a *accounts.Account) { a.Identity = bytes.Repeat([]byte{2}, 32) }), accounts.ErrInvalid},
+		{"another id", func(*accounts.Account) {}, changed(func(a *accounts.Account) { a.ID = seal.ID{15: 2} }), accounts.ErrNotFound},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			db, old := memory.New(), sample(1)
+			tt.old(&old)
+			if err := create(t, db, old); err != nil {
+				t.Fatal(err)
+			}
+			if err := replace(t, db, tt.next); !errors.Is(err, tt.want) {
+				t.Errorf("Replace: %v, want %v", err, tt.want)
+			}
+			want := old
+			if tt.want == nil {
+				want = tt.next
+				want.Created = old.Created
+			}
+			if got, err := get(t, db, old.ID); err != nil || !cmp.Equal(want, got) {
+				t.Errorf("%v, %s", err, cmp.Diff(want, got))
+			}
+			if n := len(all(t, db)); n != 1 {
+				t.Errorf("there are %d accounts", n)
+			}
+		})
+	}
 }

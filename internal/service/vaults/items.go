@@ -79,8 +79,7 @@ func Apply(tx kv.Tx, now time.Time, caller, id seal.ID, c Change) (uint64, error
 	if !b.changed {
 		return v.Revision, nil
 	}
-	v.Revision, v.Updated = b.revision, now
-	return v.Revision, putVault(tx, v)
+	return b.revision, v.moved(tx, now)
 }
 
 // A batch is one Apply under way.
@@ -157,25 +156,57 @@ func isBlob(b []byte, limit int) bool {
 	return len(b) > header+nonce+tag && len(b) <= limit && (b[0] == 1 || b[0] == 2) && b[1] == aesGCM
 }
 
-func (b *batch) trash(r Ref, deleted time.Time) error {
+// find returns the record of an item, which must be at the revision of r.
+func (b *batch) find(r Ref) (itemdb.Record, error) {
 	if err := b.once(r.ID); err != nil {
-		return err
+		return itemdb.Record{}, err
 	}
 	rec, found, err := itemdb.Get(b.tx, itemdb.ID(b.vault), itemdb.ID(r.ID))
 	switch {
 	case err != nil:
-		return own(err)
+		return rec, own(err)
 	case !found:
-		return fmt.Errorf("item %s: %w", r.ID, ErrNotFound)
+		return rec, fmt.Errorf("item %s: %w", r.ID, ErrNotFound)
 	case rec.Revision != r.Revision:
-		return &ConflictError{Field: "revision", Item: r.ID, Base: r.Revision, Current: rec.Revision}
-	case rec.Deleted.IsZero() == deleted.IsZero():
-		return nil
+		return rec, &ConflictError{Field: "revision", Item: r.ID, Base: r.Revision, Current: rec.Revision}
+	}
+	return rec, nil
+}
+
+func (b *batch) trash(r Ref, deleted time.Time) error {
+	rec, err := b.find(r)
+	if err != nil || rec.Deleted.IsZero() == deleted.IsZero() {
+		return err
 	}
 	rec.Deleted, rec.Updated, rec.Revision = deleted, b.now, b.revision
 	rec.Name = slices.Clone(rec.Name) // a Put may move what Get returned
 	b.changed = true
 	return itemdb.PutRecord(b.tx, itemdb.ID(b.vault), rec)
+}
+
+// Purge removes items from the trash for good and returns the vault's revision
+// after that. An item that is not in the trash is an *InvalidError, one at
+// another revision a *ConflictError; then, as after any error, the transaction
+// must not be committed.
+func Purge(tx kv.Tx, now time.Time, caller, id seal.ID, refs []Ref) (uint64, error) {
+	v, err := Get(tx, caller, id)
+	if err != nil || len(refs) == 0 {
+		return v.Revision, err
+	}
+	b := batch{tx: tx, vault: id, seen: make(map[seal.ID]bool)}
+	for _, r := range refs {
+		rec, err := b.find(r)
+		if err != nil {
+			return 0, err
+		}
+		if rec.Deleted.IsZero() {
+			return 0, &InvalidError{"itemId", "the item is not in the trash"}
+		}
+		if err := itemdb.Delete(tx, itemdb.ID(id), rec.ID); err != nil {
+			return 0, err
+		}
+	}
+	return v.Revision + 1, v.moved(tx, now)
 }
 
 // own makes the damage of an item's record this package's too.

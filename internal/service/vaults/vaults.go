@@ -110,10 +110,8 @@ func Create(tx kv.Tx, now time.Time, caller seal.ID, n New) (Vault, error) {
 	if tx.Get(vaultKey(n.ID)) != nil {
 		return Vault{}, fmt.Errorf("vault %s: %w", n.ID, ErrExists)
 	}
-	if n.UniqueName {
-		if slices.ContainsFunc(List(tx, caller), func(v Vault) bool { return v.Name == n.Name }) {
-			return Vault{}, fmt.Errorf("a vault of this name: %w", ErrExists)
-		}
+	if n.UniqueName && taken(tx, caller, n.Name) {
+		return Vault{}, fmt.Errorf("a vault of this name: %w", ErrExists)
 	}
 	now = now.UTC().Truncate(time.Millisecond) // as it is read back
 	v := Vault{
@@ -123,17 +121,33 @@ func Create(tx kv.Tx, now time.Time, caller seal.ID, n New) (Vault, error) {
 	return v, errors.Join(putVault(tx, v), putMember(tx, v.ID, caller, v.Membership))
 }
 
+// taken reports whether the caller has a vault of this name.
+func taken(tx kv.Tx, caller seal.ID, name string) bool {
+	return slices.ContainsFunc(List(tx, caller), func(v Vault) bool { return v.Name == name })
+}
+
 func (n New) check() error {
 	switch {
 	case n.ID.IsZero():
 		return &InvalidError{"vaultId", "it is missing"}
-	case n.Name == "" || len(n.Name) > maxName || !utf8.ValidString(n.Name):
-		return &InvalidError{"name", "it must have 1 to 255 bytes of UTF-8"}
 	case n.Type != Personal && n.Type != Shared:
 		return &InvalidError{"type", "it must be personal or shared"}
-	case !isWrap(n.Wrap, n.Type):
+	}
+	return cmp.Or(checkName(n.Name), checkWrap(n.Wrap, n.Signature, n.Type))
+}
+
+func checkName(name string) error {
+	if name == "" || len(name) > maxName || !utf8.ValidString(name) {
+		return &InvalidError{"name", "it must have 1 to 255 bytes of UTF-8"}
+	}
+	return nil
+}
+
+func checkWrap(wrap, signature []byte, t Type) error {
+	switch {
+	case !isWrap(wrap, t):
 		return &InvalidError{"encryptedVaultKey", "it is not a wrap for this type of vault"}
-	case len(n.Signature) != 64:
+	case len(signature) != 64:
 		return &InvalidError{"wrapSignature", "it must have 64 bytes"}
 	}
 	return nil
@@ -186,6 +200,35 @@ func Get(tx kv.Tx, caller, id seal.ID) (Vault, error) {
 	}
 	v.Membership, err = parseMember(id, m)
 	return v, err
+}
+
+// Rename gives a vault another name and returns its revision after that. Owners
+// and admins may. With unique it is ErrExists if the caller has another vault of
+// this name. The name that it has already changes nothing.
+func Rename(tx kv.Tx, now time.Time, caller, id seal.ID, name string, unique bool) (uint64, error) {
+	v, err := Get(tx, caller, id)
+	switch {
+	case err != nil:
+		return 0, err
+	case v.Role != Owner && v.Role != Admin:
+		return 0, ErrDenied
+	case v.Name == name:
+		return v.Revision, nil
+	case unique && taken(tx, caller, name):
+		return 0, fmt.Errorf("a vault of this name: %w", ErrExists)
+	}
+	if err := checkName(name); err != nil {
+		return 0, err
+	}
+	v.Name = name
+	return v.Revision + 1, v.moved(tx, now)
+}
+
+// moved keeps v at its next revision.
+func (v Vault) moved(tx kv.Tx, now time.Time) error {
+	v.Revision++
+	v.Updated = now.UTC().Truncate(time.Millisecond)
+	return putVault(tx, v)
 }
 
 // Delete removes a vault with everything in it, for good. Only an owner may.

@@ -188,6 +188,13 @@ func TestNotAMember(t *testing.T) {
 					_, err := vaults.Apply(tx, at, tt.caller, tt.id, vaults.Change{KeyVersion: 1, Put: []vaults.Put{put(item2, 0, "b")}})
 					return err
 				},
+				"Purge": func(tx kv.Tx) error {
+					_, err := vaults.Purge(tx, at, tt.caller, tt.id, []vaults.Ref{{ID: item1, Revision: 2}})
+					return err
+				},
+				"Rename":  func(tx kv.Tx) error { _, err := vaults.Rename(tx, at, tt.caller, tt.id, "n", false); return err },
+				"Rekey":   func(tx kv.Tx) error { _, err := vaults.Rekey(tx, at, tt.caller, tt.id, vaults.NewKey{}); return err },
+				"Rewrap":  func(tx kv.Tx) error { return vaults.Rewrap(tx, tt.caller, tt.id, 1, wrap(3), make([]byte, 64)) },
 				"Records": func(tx kv.Tx) error { _, err := collect(vaults.Records(tx, tt.caller, tt.id)); return err },
 				"Lookup":  func(tx kv.Tx) error { _, err := collect(vaults.Lookup(tx, tt.caller, tt.id, index(1))); return err },
 				"Item":    func(tx kv.Tx) error { _, _, err := vaults.Item(tx, tt.caller, tt.id, item1); return err },
@@ -227,14 +234,14 @@ func member(role vaults.Role) []byte {
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		role        vaults.Role
-		put, delete error
+		role                vaults.Role
+		put, delete, manage error
 	}{
-		{vaults.Owner, nil, nil},
-		{vaults.Admin, nil, vaults.ErrDenied},
-		{vaults.Member, nil, vaults.ErrDenied},
-		{"guest", vaults.ErrDamaged, vaults.ErrDamaged},
-		{"", vaults.ErrDamaged, vaults.ErrDamaged},
+		{vaults.Owner, nil, nil, nil},
+		{vaults.Admin, nil, vaults.ErrDenied, nil},
+		{vaults.Member, nil, vaults.ErrDenied, vaults.ErrDenied},
+		{"guest", vaults.ErrDamaged, vaults.ErrDamaged, vaults.ErrDamaged},
+		{"", vaults.ErrDamaged, vaults.ErrDamaged, vaults.ErrDamaged},
 	}
 	for _, tt := range tests {
 		t.Run(string(tt.role), func(t *testing.T) {
@@ -245,6 +252,14 @@ func TestRoles(t *testing.T) {
 			}
 			if _, err := s.apply(at, vaults.Change{KeyVersion: 1, Put: []vaults.Put{put(item1, 0, "a")}}); !errors.Is(err, tt.put) {
 				t.Errorf("Apply: %v, want %v", err, tt.put)
+			}
+			if _, err := s.rename("other", true); !errors.Is(err, tt.manage) {
+				t.Errorf("Rename: %v, want %v", err, tt.manage)
+			}
+			keys := newKey(3, sealed(item1))
+			keys.Members = append(keys.Members, vaults.MemberKey{User: bob, Wrap: wrap(3), Signature: make([]byte, 64)})
+			if _, err := s.rekey(keys); !errors.Is(err, tt.manage) {
+				t.Errorf("Rekey: %v, want %v", err, tt.manage)
 			}
 			before := len(s.dump())
 			if err := s.update(func(tx kv.Tx) error { return vaults.Delete(tx, alice, home) }); !errors.Is(err, tt.delete) {
@@ -290,6 +305,9 @@ func TestWriteFails(t *testing.T) {
 		for name, err := range map[string]error{
 			"Create": func() error { _, err := vaults.Create(tx, at, alice, newVault(work, "work")); return err }(),
 			"Delete": vaults.Delete(tx, alice, home),
+			"Rename": func() error { _, err := vaults.Rename(tx, at, alice, home, "n", false); return err }(),
+			"Rekey":  func() error { _, err := vaults.Rekey(tx, at, alice, home, newKey(2, sealed(item1))); return err }(),
+			"Rewrap": vaults.Rewrap(tx, alice, home, 1, wrap(3), make([]byte, 64)),
 			"put": func() error {
 				_, err := vaults.Apply(tx, at, alice, home, vaults.Change{KeyVersion: 1, Put: []vaults.Put{put(item2, 0, "b")}})
 				return err

@@ -1,0 +1,81 @@
+package itemcmd
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+type findOptions struct {
+	lister
+
+	words string
+	all   bool
+}
+
+// NewFind returns the find command.
+func NewFind(a *app.App) *cobra.Command {
+	o := findOptions{lister: lister{app: a}}
+	cmd := &cobra.Command{
+		Use:     "find QUERY...",
+		Aliases: []string{"search"},
+		Short:   "Find items by words in their names and tags",
+		Long: "Find the items in which every word of QUERY occurs in the name or a tag, whatever the case; with -a also in user\n" +
+			"names, URLs and visible fields. Secret fields are never searched. No hit is no error.",
+		Example:           "  keyhold find git\n  keyhold find -a me@example.com\n  keyhold find -0 work | xargs -0 -n1 keyhold get",
+		Args:              args.AtLeast("QUERY"),
+		ValidArgsFunction: complete.Nothing,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.words = strings.Join(args, " ")
+			return o.run(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "also look in user names, URLs and visible fields")
+	o.flags(cmd)
+	return cmd
+}
+
+func (o *findOptions) run(ctx context.Context) error {
+	q := vault.NewQuery(o.words)
+	v, info, err := o.app.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	var entries []vault.Entry
+	var damaged []error
+	for e, err := range v.Entries(ctx) {
+		var d *vault.DamagedError
+		switch {
+		case errors.As(err, &d):
+			damaged = append(damaged, err)
+			continue
+		case err != nil:
+			return err
+		case q.MatchEntry(e):
+			entries = append(entries, e)
+			continue
+		}
+		// Tags and fields stand in the data.
+		it, err := v.Item(ctx, e.ID)
+		switch {
+		case errors.As(err, &d):
+			damaged = append(damaged, err)
+		case err != nil && !errors.Is(err, vault.ErrNotFound): // removed meanwhile
+			return err
+		case err == nil && q.MatchItem(it, o.all):
+			entries = append(entries, e)
+		}
+	}
+	if err := o.list(info, entries); err != nil {
+		return err
+	}
+	return o.report(info, damaged)
+}

@@ -1,0 +1,101 @@
+package vaultcmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
+	"github.com/keyhold/keyhold/internal/output"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+func newCheck(a *app.App) *cobra.Command {
+	return &cobra.Command{
+		Use:   "check [NAME]",
+		Short: "Verify everything in a vault",
+		Long: "Open and verify every item, the wrap of the vault's key and its signature, and the store, without changing anything:\n" +
+			"of one vault, or without NAME of all. What is damaged or forged is listed, and the exit status is 10.",
+		Example:           "  keyhold vault check\n  keyhold vault check work --json",
+		Args:              args.Between(nil, "NAME"),
+		ValidArgsFunction: complete.Vaults(a, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return checkNamed(cmd.Context(), a, args[0])
+			}
+			return checkAll(cmd.Context(), a)
+		},
+	}
+}
+
+func checkNamed(ctx context.Context, a *app.App, name string) error {
+	account, info, err := a.FindVault(ctx, name)
+	if err != nil {
+		return err
+	}
+	return check(ctx, a, account, []backend.Info{info})
+}
+
+func checkAll(ctx context.Context, a *app.App) error {
+	account, err := a.Account(ctx)
+	if err != nil {
+		return err
+	}
+	infos, err := account.Vaults(ctx)
+	if err != nil {
+		return err
+	}
+	return check(ctx, a, account, infos)
+}
+
+func check(ctx context.Context, a *app.App, account backend.Account, infos []backend.Info) error {
+	rows := []output.Object{}
+	for _, info := range infos {
+		problems, err := problemsOf(ctx, a, account, info)
+		if err != nil {
+			return err
+		}
+		for _, p := range problems {
+			o := output.Object{{Name: "vault", Value: info.Name}, {Name: "problem", Value: p.What}}
+			if p.Name != "" {
+				o = o.With("name", p.Name)
+			}
+			if p.ID != "" {
+				o = o.With("id", p.ID)
+			}
+			rows = append(rows, o)
+		}
+	}
+	columns := []output.Column{{Name: "name"}, {Name: "vault"}, {Name: "problem"}, {Name: "id"}}
+	if err := a.Printer().List(columns, rows); err != nil {
+		return err
+	}
+	if len(rows) > 0 {
+		return fmt.Errorf("%d problems: %w", len(rows), vault.ErrDamaged)
+	}
+	a.Messages().Notice("everything opens and is as it was signed")
+	return nil
+}
+
+func problemsOf(ctx context.Context, a *app.App, account backend.Account, info backend.Info) ([]vault.Problem, error) {
+	v, err := account.Vault(ctx, info.ID)
+	switch {
+	case errors.Is(err, vault.ErrLocked) || errors.Is(err, vault.ErrDamaged):
+		return []vault.Problem{{What: "the vault does not open: " + err.Error()}}, nil
+	case err != nil:
+		return nil, err
+	}
+	defer v.Close()
+	c, ok := v.(vault.Checker)
+	if !ok {
+		return nil, fmt.Errorf("the vault %q cannot be checked: %w", info.Name, errors.ErrUnsupported)
+	}
+	progress := a.Progress("check " + info.Name)
+	problems, err := c.Check(ctx, progress.Step)
+	return problems, errors.Join(err, progress.Done())
+}

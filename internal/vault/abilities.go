@@ -1,0 +1,46 @@
+package vault
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// What only some vaults can do is a small interface here, found by assertion
+// on a Vault.
+
+// A Trasher shows and empties the trash.
+type Trasher interface {
+	// Trash yields what is in the trash; it opens no item data. An entry whose
+	// name does not open comes with a *DamagedError and does not end the
+	// sequence.
+	Trash(ctx context.Context) iter.Seq2[Trashed, error]
+	// Purge removes items from the trash for good, all of them or none, and
+	// then overwrites what is left of them in the store. One that is not in
+	// the trash is ErrInvalid, one at another revision a *ConflictError.
+	// Without refs it only overwrites: what an earlier call was kept from.
+	Purge(ctx context.Context, refs []Ref) error
+}
+
+// A Trashed is an entry of the trash.
+type Trashed struct {
+	Entry
+
+	Deleted time.Time
+}
+
+// A Checker verifies everything that a vault consists of.
+type Checker interface {
+	// Check changes no item and returns what is wrong, each item once. What
+	// cannot be read does not keep it from the rest; an error means that it
+	// could not go on. progress may be nil; it is called with 0 done first and
+	// never while the store is held.
+	Check(ctx context.Context, progress func(done, total int)) ([]Problem, error)
+}
+
+// A Problem is one thing that Check found.
+type Problem struct {
+	ID   string // of the item; empty if it is the vault, the account or the store
+	Name string // of the item; empty if it does not open
+	What string
+}
