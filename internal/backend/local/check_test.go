@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/keyhold/keyhold/internal/backend/local"
 	"github.com/keyhold/keyhold/internal/itemdb"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/kv/bolt"
@@ -260,6 +261,50 @@ func TestCheckTorn(t *testing.T) {
 		}
 		h.wantProblems(h.vault(), ": the items cannot all be read", items[1].ID+": the index has it under a wrong name")
 	})
+}
+
+// What is behind the damage is found, even if only one part of the store knows it.
+func TestCheckBehindDamage(t *testing.T) {
+	t.Parallel()
+	d := &torn{DB: memory.New()}
+	h := newHome(t, d)
+	v := h.vault()
+	var c vault.Change
+	ids := []string{"00000000-0000-4000-8000-000000000001", "ffffffff-0000-4000-8000-000000000002"}
+	for _, id := range ids {
+		c.Put = append(c.Put, vault.Put{Item: vault.Item{ID: id, Type: "login", Name: "item"}})
+	}
+	if _, _, err := v.Commit(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	index := h.sealer().NameIndex("item")
+	behind := id(ids[1])
+	h.drop(key("in", h.first(), behind))
+	h.drop(append(key("ix", h.first()), append(index[:], behind[:]...)...))
+	d.mean = func(k []byte) bool { return bytes.Equal(k, key("id", h.first(), id(ids[0]))) }
+	h.wantProblems(v, ": the items cannot all be read", ids[0]+": its data cannot be read", ids[1]+": its record is missing")
+}
+
+// A vault that is rekeyed during a check is locked, not damaged.
+func TestCheckRekeyed(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, memory.New())
+	h.stock(local.Batch + 1)
+	found, err := h.vault().(vault.Checker).Check(t.Context(), func(done, _ int) {
+		if done != local.Batch {
+			return
+		}
+		w, err := h.twin().owner(0)
+		if err == nil {
+			err = w.Rekey(t.Context(), h.deps, h.first())
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if !errors.Is(err, vault.ErrLocked) || found != nil {
+		t.Errorf("Check = %v, %v, want ErrLocked", found, err)
+	}
 }
 
 // A store that is in use is no finding.

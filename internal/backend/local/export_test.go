@@ -10,6 +10,8 @@ import (
 	"github.com/keyhold/keyhold/internal/service/vaults"
 )
 
+const Batch = batch
+
 // An Owner does what a master password is for without deriving anything.
 type Owner struct{ owner }
 

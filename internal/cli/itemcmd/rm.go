@@ -117,7 +117,7 @@ func (o *rmOptions) resolve(ctx context.Context, v vault.Vault, info backend.Inf
 	return entries, nil
 }
 
-// under returns the items whose names start with name and a slash.
+// under returns the items whose names start with name and a slash, by name.
 func under(ctx context.Context, v vault.Vault, name string) ([]vault.Entry, error) {
 	prefix := strings.TrimSuffix(name, "/") + "/"
 	var list []vault.Entry
@@ -130,6 +130,7 @@ func under(ctx context.Context, v vault.Vault, name string) ([]vault.Entry, erro
 			list = append(list, e)
 		}
 	}
+	sortEntries(list)
 	return list, nil
 }
 
