@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 
@@ -40,6 +41,18 @@ func (a *App) Home() (*device.Home, error) {
 		return nil, fmt.Errorf("no home directory: neither KEYHOLD_HOME nor %s is set", variable)
 	}
 	return device.NewHome(filepath.Join(dir, filepath.FromSlash(below))), nil
+}
+
+// warnOpenHome warns about a home in which others could put files of theirs.
+func (a *App) warnOpenHome() {
+	const others = 0o022
+	home, err := a.Home()
+	if err != nil || runtime.GOOS == "windows" {
+		return
+	}
+	if info, err := os.Stat(home.Dir()); err == nil && info.Mode().Perm()&others != 0 {
+		a.Messages().Warn("open_home", fmt.Sprintf("others can write to %s: chmod go-w %s", home.Dir(), quote(home.Dir())))
+	}
 }
 
 // StorePath returns the file of the vaults of a profile on this machine.

@@ -49,6 +49,7 @@ func (a *App) AccountOf(ctx context.Context, profile string) (backend.Account, e
 	if err != nil {
 		return nil, err
 	}
+	a.warnOpenHome()
 	s, err := a.resume(ctx, profile)
 	if err == nil {
 		// A home that cannot be written to can still be read from.

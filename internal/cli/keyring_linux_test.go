@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -301,4 +302,59 @@ func TestExport_shells(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Nobody of the same user can look into a running keyhold.
+func TestProcess_closed(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "keyhold-closed-") //nolint:usetesting // another user must get there
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := errors.Join(os.Chmod(dir, 0o777), os.Chmod(filepath.Dir(keyhold), 0o755)); err != nil { //nolint:gosec // see above
+		t.Fatal(err)
+	}
+	var user *syscall.SysProcAttr
+	if os.Getuid() == 0 { // root may look into everything
+		user = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	looks := func(program string, args ...string) bool {
+		cmd := exec.Command(program, args...)
+		cmd.Env = []string{"KEYHOLD_HOME=" + filepath.Join(dir, "kh"), "KEYHOLD_PASSWORD=" + password, "PATH=" + os.Getenv("PATH")}
+		cmd.SysProcAttr, cmd.Dir = user, "/"
+		stdin, err := cmd.StdinPipe() // it waits for a value that does not come
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = errors.Join(stdin.Close(), cmd.Wait()) }()
+		deadline := time.Now().Add(10 * time.Second)
+		for !waitsForStdin(cmd.Process.Pid) && time.Now().Before(deadline) {
+			runtime.Gosched()
+		}
+		look := exec.Command("cat", fmt.Sprintf("/proc/%d/environ", cmd.Process.Pid))
+		look.SysProcAttr, look.Dir = user, "/"
+		out, err := look.Output()
+		return err == nil && bytes.Contains(out, []byte(password))
+	}
+	if !looks("cat") {
+		t.Fatal("the test cannot look into any process")
+	}
+	if looks(keyhold, "put", "mail", "-") {
+		t.Error("another process read the environment of keyhold")
+	}
+}
+
+// waitsForStdin reports whether a thread of the process is in a read.
+func waitsForStdin(pid int) bool {
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/syscall", pid))
+	for _, task := range tasks {
+		if b, err := os.ReadFile(task); err == nil && bytes.HasPrefix(b, []byte(fmt.Sprintf("%d 0x0 ", unix.SYS_READ))) {
+			return true
+		}
+	}
+	return false
 }

@@ -28,7 +28,7 @@ func Deadline(s Store, mark string) Store {
 }
 
 // Retry makes s, if it did not answer before a Deadline, be asked again. It is
-// for what the user does expressly, such as to unlock. A nil s is allowed.
+// for `doctor`, which looks at every keyring. A nil s is allowed.
 func Retry(s Store) error {
 	if s, ok := s.(interface{ retry() error }); ok {
 		return s.retry()

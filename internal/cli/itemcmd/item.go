@@ -1,4 +1,5 @@
-// Package itemcmd has the commands for items: put, get, ls, rm.
+// Package itemcmd has the commands for items: the short verbs, and item, under
+// which they stand too.
 package itemcmd
 
 import (
@@ -20,7 +21,7 @@ func NewItem(a *app.App, whole bool) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "item",
 		Short:   "Work with items; the short verbs under one noun",
-		Long:    "The same commands as `keyhold put`, `get`, `ls` and `rm`.",
+		Long:    "The short verbs under one noun: `keyhold item put` is `keyhold put`.",
 		Example: "  keyhold item put mail username=me@example.com\n  keyhold item get mail",
 		Args:    args.None(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },

@@ -1,5 +1,5 @@
 // Package vaultcmd has the commands for vaults and for the session that opens
-// them: vault create, list, show, delete, default; unlock and lock.
+// them: what stands below vault; unlock, lock and passwd.
 package vaultcmd
 
 import (
