@@ -93,13 +93,13 @@ func (b *box) Entries(ctx context.Context) iter.Seq2[vault.Entry, error] {
 			yield(vault.Entry{}, err)
 			return
 		}
-		entries, errs, err := b.read(ctx, k, false)
+		found, err := b.read(ctx, k, false)
 		if err != nil {
 			yield(vault.Entry{}, err)
 			return
 		}
-		for i, e := range entries {
-			if !yield(e.Entry, errs[i]) {
+		for e := range found.all() {
+			if !yield(e.Entry, e.err) {
 				return
 			}
 		}
@@ -112,16 +112,17 @@ func (b *box) Entries(ctx context.Context) iter.Seq2[vault.Entry, error] {
 //
 // What is read is not asked for by the rules of service/vaults: who holds the
 // key of the vault may read it, even if the records of the vault are damaged.
-func (b *box) read(ctx context.Context, k seal.Vault, trash bool) (entries []vault.Trashed, errs []error, err error) {
+func (b *box) read(ctx context.Context, k seal.Vault, trash bool) (listing, error) {
+	var found listing
 	var opens bool
-	err = b.d.Store.View(ctx, func(tx kv.Tx) error {
-		entries, errs = nil, nil
+	err := b.d.Store.View(ctx, func(tx kv.Tx) error {
+		found = nil
 		for rec, err := range itemdb.Records(tx, itemdb.ID(b.id)) {
 			if trashed := err == nil && !rec.Deleted.IsZero(); trashed != trash {
 				continue
 			}
 			e, err := entry(k, rec, err)
-			entries, errs = append(entries, vault.Trashed{Entry: e, Deleted: rec.Deleted}), append(errs, err)
+			found = found.with(listed{vault.Trashed{Entry: e, Deleted: rec.Deleted}, err})
 			opens = opens || err == nil
 		}
 		return nil
@@ -129,7 +130,42 @@ func (b *box) read(ctx context.Context, k seal.Vault, trash bool) (entries []vau
 	if err == nil && !opens {
 		err = b.reason(ctx, nil)
 	}
-	return entries, errs, translate(err)
+	return found, translate(err)
+}
+
+// A listed is an entry, and what is wrong with it.
+type listed struct {
+	vault.Trashed
+	err error
+}
+
+// A listing is a long list in pieces of one size: growing it copies nothing,
+// which shows where a process only lives for a list of thousands.
+type listing [][]listed
+
+// piece is how many entries a piece has.
+const piece = 512
+
+func (l listing) with(e listed) listing {
+	last := len(l) - 1
+	if last < 0 || len(l[last]) == piece {
+		l, last = append(l, make([]listed, 0, piece)), last+1
+	}
+	l[last] = append(l[last], e)
+	return l
+}
+
+// all yields the entries in order.
+func (l listing) all() iter.Seq[listed] {
+	return func(yield func(listed) bool) {
+		for _, p := range l {
+			for _, e := range p {
+				if !yield(e) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // entry opens the name of a record. err is what is wrong with the record

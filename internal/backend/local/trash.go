@@ -17,13 +17,13 @@ func (b *box) Trash(ctx context.Context) iter.Seq2[vault.Trashed, error] {
 			yield(vault.Trashed{}, err)
 			return
 		}
-		entries, errs, err := b.read(ctx, k, true)
+		found, err := b.read(ctx, k, true)
 		if err != nil {
 			yield(vault.Trashed{}, err)
 			return
 		}
-		for i, e := range entries {
-			if !yield(e, errs[i]) {
+		for e := range found.all() {
+			if !yield(e.Trashed, e.err) {
 				return
 			}
 		}
