@@ -16,7 +16,8 @@ import (
 // removed whatever happens.
 func (a *App) EditText(ctx context.Context, text []byte) (edited []byte, err error) {
 	a.Signals.Catch()
-	dir, err := os.MkdirTemp(a.scratch(), "keyhold-")
+	a.sweepScratch()
+	dir, err := os.MkdirTemp(a.scratch(), fmt.Sprintf("%s%d-", scratchPrefix, os.Getpid()))
 	if err != nil {
 		return nil, fmt.Errorf("edit: %w", err)
 	}
@@ -38,7 +39,7 @@ func (a *App) EditText(ctx context.Context, text []byte) (edited []byte, err err
 	if err != nil {
 		return nil, err
 	}
-	if edited = TrimNewline(edited); len(edited) == 0 {
+	if len(TrimNewline(edited)) == 0 {
 		return nil, Usagef("the text is empty; nothing is stored")
 	}
 	return edited, nil
@@ -81,6 +82,28 @@ func (a *App) edit(ctx context.Context, name string) error {
 		return fmt.Errorf("editor %s: %w", editor, err)
 	}
 	return nil
+}
+
+// scratchPrefix begins the name of a directory for an edited text; the id of
+// the process follows.
+const scratchPrefix = "keyhold-edit-"
+
+// sweepScratch removes what a killed process left of a text that it had edited.
+func (a *App) sweepScratch() {
+	dir := a.scratch()
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	left, err := filepath.Glob(filepath.Join(dir, scratchPrefix+"*"))
+	if err != nil {
+		return
+	}
+	for _, path := range left {
+		pid := 0
+		if _, err := fmt.Sscanf(filepath.Base(path), scratchPrefix+"%d-", &pid); err == nil && pid > 0 && !alive(pid) {
+			_ = os.RemoveAll(path) // one of another user stays
+		}
+	}
 }
 
 // scratch returns a directory in memory, or "" for the system's own choice.

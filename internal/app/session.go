@@ -260,6 +260,7 @@ type Unlocked struct {
 // whatever is open already. With export its key is in no keyring but in the token.
 func (a *App) Unlock(ctx context.Context, l device.Limits, export bool) (Unlocked, error) {
 	profile := a.Settings.Profile
+	a.sweepScratch()
 	if _, err := a.Describe(ctx); err != nil {
 		return Unlocked{}, err
 	}
@@ -353,6 +354,7 @@ func (a *App) Describe(ctx context.Context) (backend.Description, error) {
 // EndSessions ends the sessions of one profile, or of all for "". It returns
 // how many there were.
 func (a *App) EndSessions(ctx context.Context, profile string) (int, error) {
+	a.sweepScratch()
 	sessions, err := a.Sessions()
 	if err != nil {
 		return 0, err

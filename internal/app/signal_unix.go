@@ -3,6 +3,7 @@
 package app
 
 import (
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -15,6 +16,9 @@ var keys = []os.Signal{syscall.SIGINT, syscall.SIGQUIT}
 
 // terminate asks a process to end.
 func terminate(p *os.Process) error { return p.Signal(syscall.SIGTERM) }
+
+// alive reports whether there is a process with this id.
+func alive(pid int) bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
 
 // raise ends the process by s.
 func raise(s os.Signal) {

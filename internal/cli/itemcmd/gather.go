@@ -119,7 +119,8 @@ func (g *gatherer) askOne(ctx context.Context, as assignment, it *vault.Item) ([
 				old = f.Value.Reveal()
 			}
 		}
-		return g.app.EditText(ctx, old)
+		b, err := g.app.EditText(ctx, old)
+		return app.TrimNewline(b), err
 	}
 	prompt := fmt.Sprintf("%s of %s: ", as.name, output.Safe(g.item))
 	for {

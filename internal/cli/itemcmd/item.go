@@ -27,7 +27,7 @@ func NewItem(a *app.App, whole bool) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	if whole {
-		cmd.AddCommand(NewPut(a), NewGet(a), NewLs(a), NewRm(a), NewShow(a), NewFind(a), NewMv(a), NewCp(a), NewHistory(a),
+		cmd.AddCommand(NewPut(a), NewGet(a), NewLs(a), NewRm(a), NewShow(a), NewFind(a), NewEdit(a), NewMv(a), NewCp(a), NewHistory(a),
 			NewRestore(a), NewTrash(a))
 	}
 	return cmd

@@ -1,0 +1,83 @@
+package itemcmd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/cli/args"
+	"github.com/keyhold/keyhold/internal/cli/complete"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+// NewEdit returns the edit command.
+func NewEdit(a *app.App) *cobra.Command {
+	return &cobra.Command{
+		Use:   "edit ITEM",
+		Short: "Edit an item in your editor",
+		Long: "Open an item with all its fields, secrets too, in $VISUAL or $EDITOR, as YAML. What is changed there is changed in\n" +
+			"the item, what is taken away is removed; members of other programs and values that are not text stay as they are.\n" +
+			"The plaintext is in a file that only you can read, in memory where the system has such a place, and removed\n" +
+			"afterwards. If it cannot be understood, nothing is changed.",
+		Example:           "  keyhold edit mail\n  EDITOR=nano keyhold edit mail",
+		Args:              args.Exactly("ITEM"),
+		ValidArgsFunction: complete.Items(a, 1),
+		RunE:              func(cmd *cobra.Command, args []string) error { return edit(cmd.Context(), a, args[0]) },
+	}
+}
+
+func edit(ctx context.Context, a *app.App, name string) error {
+	if err := a.MayPrint(); err != nil {
+		return err
+	}
+	v, info, err := a.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	e, err := find(ctx, a, v, info, name)
+	if err != nil {
+		return err
+	}
+	before, err := v.Item(ctx, e.ID)
+	if err != nil {
+		return err
+	}
+	text, err := sheetOf(before)
+	if err != nil {
+		return err
+	}
+	edited, err := a.EditText(ctx, text)
+	if err != nil {
+		return err
+	}
+	change, err := readSheet(before, edited)
+	if err != nil {
+		return err
+	}
+	_, items, err := vault.Apply(ctx, v, a.Retry(), func(ctx context.Context) (vault.Change, error) {
+		now, err := v.Item(ctx, e.ID)
+		if err != nil {
+			return vault.Change{}, err
+		}
+		changed, err := change.Apply(now, a.Now())
+		if err != nil || changed.Updated.Equal(now.Updated) {
+			return vault.Change{}, err
+		}
+		return vault.Change{Put: []vault.Put{{Item: changed, Was: &now}}}, nil
+	})
+	if err != nil {
+		return err
+	}
+	verb := "changed"
+	if len(items) == 0 {
+		verb = "nothing changed in"
+	}
+	if a.Settings.FormatTyped {
+		return a.Printer().Object(object(info, e).With("changed", len(items) > 0))
+	}
+	a.Messages().Notice(fmt.Sprintf("%s %q in the vault %q", verb, e.Name, info.Name))
+	return nil
+}
