@@ -42,6 +42,7 @@ type App struct {
 	Backends *backend.Registry
 	Version  Version
 	Command  string   // the command that runs, as it is typed: "keyhold get"
+	Args     []string // the whole command line after the name of the program
 	Signals  *Signals // nil: they end the process
 
 	Settings    Settings

@@ -17,53 +17,76 @@ const FirstVault = "personal"
 // CreateAccount makes the account of a profile with its first vault,
 // after asking for a new master password if none comes otherwise. At a
 // terminal the account stays open in a session.
-func (a *App) CreateAccount(ctx context.Context, profile, vaultName string) (backend.Account, error) {
+func (a *App) CreateAccount(ctx context.Context, profile, vaultName string) (account backend.Account, made bool, err error) {
 	if err := vault.CheckVaultName(vaultName); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	driver, deps, err := a.driver(profile)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if driver.Create == nil {
-		return nil, fmt.Errorf("an account of the profile %s cannot be made here: %w", profile, errors.ErrUnsupported)
+		return nil, false, fmt.Errorf("an account of the profile %s cannot be made here: %w", profile, errors.ErrUnsupported)
 	}
 	home, err := a.Home()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	path, err := a.StorePath(profile)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	offer := fmt.Sprintf("There is no vault yet. This makes the vault %q in %s,\nsealed under a master password that only you know and nobody can recover.\n", vaultName, path)
-	pw, err := a.NewPassword(ctx, profile, offer)
+	pw, err := a.NewPassword(ctx, profile, offer(vaultName, path))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if _, err := home.Make(a.Rand); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	a.Signals.Catch()
 	keys, err := driver.Create(ctx, deps, pw, backend.Signup{Vault: vaultName})
 	if errors.Is(err, vault.ErrExists) { // another process was faster
 		if keys, err = a.unlock(ctx, profile, pw); err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		return a.open(ctx, profile, keys, nil)
+		account, err = a.open(ctx, profile, keys, nil)
+		return account, false, err
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	made := fmt.Sprintf("made the vault %q in %s", vaultName, path)
+	what := fmt.Sprintf("made the vault %q in %s", vaultName, path)
 	backup := "to back it up, copy that file; without the master password nobody opens it, you neither"
 	if a.HasSource() {
-		a.Messages().Warn("vault_made", made+"; "+backup)
-		return a.open(ctx, profile, keys, nil)
+		a.Messages().Warn("vault_made", what+"; "+backup)
+		account, err = a.open(ctx, profile, keys, nil)
+		return account, true, err
 	}
-	a.Messages().Notice(made)
+	a.Messages().Notice(what)
 	a.Messages().Notice(backup)
-	return a.open(ctx, profile, keys, a.tryStart(ctx, profile, keys))
+	account, err = a.open(ctx, profile, keys, a.tryStart(ctx, profile, keys))
+	return account, true, err
+}
+
+// offer says what is about to be made.
+func offer(vaultName, path string) string {
+	return fmt.Sprintf("There is no vault yet. This makes the vault %q in %s,\n"+
+		"sealed under a master password that only you know and nobody can recover.\n", vaultName, path)
+}
+
+// AskFirst asks for what CreateAccount needs before the first item's own
+// questions are asked, so that nothing is made if one of them is not answered.
+func (a *App) AskFirst(ctx context.Context) error {
+	name, profile := a.split(a.Settings.Vault)
+	if name == "" {
+		name = FirstVault
+	}
+	path, err := a.StorePath(profile)
+	if err != nil {
+		return err
+	}
+	_, err = a.NewPassword(ctx, profile, offer(name, path))
+	return err
 }
 
 // CreateVault makes a vault, NAME or NAME@PROFILE, and the account with it if
@@ -77,11 +100,12 @@ func (a *App) CreateVault(ctx context.Context, name string) (backend.Info, error
 	account, err := a.AccountOf(ctx, profile)
 	var none *NoVaultError
 	if errors.As(err, &none) {
-		if _, err := a.CreateAccount(ctx, profile, name); err != nil {
-			return backend.Info{}, err
+		var made bool
+		account, made, err = a.CreateAccount(ctx, profile, name)
+		if err == nil && made {
+			_, info, err := a.FindVault(ctx, name+"@"+profile)
+			return info, err
 		}
-		_, info, err := a.FindVault(ctx, name+"@"+profile)
-		return info, err
 	}
 	if err != nil {
 		return backend.Info{}, err
@@ -105,8 +129,8 @@ func (a *App) OpenOrMake(ctx context.Context) (vault.Vault, backend.Info, error)
 	if name == "" {
 		name = FirstVault
 	}
-	if _, err := a.CreateVault(ctx, name+"@"+profile); err != nil {
-		return nil, backend.Info{}, err
+	if _, err := a.CreateVault(ctx, name+"@"+profile); err != nil && !errors.Is(err, vault.ErrExists) {
+		return nil, backend.Info{}, err // that it is there by now is as good
 	}
 	return a.Open(ctx)
 }

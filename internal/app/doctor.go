@@ -81,12 +81,16 @@ func (d *doctor) home() {
 		d.bad("home", "rm "+quote(home.Path("id")), "the identity of the home cannot be read: %v; a new one ends every session", err)
 	}
 	open := 0
-	const others = 0o077
+	const others, writable = 0o077, 0o022
 	_ = filepath.WalkDir(home.Dir(), func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return nil //nolint:nilerr // what cannot be read by us is not open to others
 		}
-		if i, err := e.Info(); err == nil && runtime.GOOS != "windows" && i.Mode().Perm()&others != 0 && i.Mode()&fs.ModeSymlink == 0 {
+		mask := fs.FileMode(others)
+		if filepath.Base(path) == "config.yaml" {
+			mask = writable // there is nothing secret in it
+		}
+		if i, err := e.Info(); err == nil && runtime.GOOS != "windows" && i.Mode().Perm()&mask != 0 && i.Mode()&fs.ModeSymlink == 0 {
 			open++
 			d.bad("permissions", "chmod go= "+quote(path), "%s can be used by others (mode %04o)", path, i.Mode().Perm())
 		}

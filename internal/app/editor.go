@@ -63,6 +63,9 @@ func (a *App) edit(ctx context.Context, name string) error {
 	if editor == "" {
 		editor = a.Getenv("EDITOR")
 	}
+	if a.Settings.NoInput || editor == "" && !a.Prompt.Available() {
+		return fmt.Errorf("there is nobody to edit: %w", ErrNoAnswer)
+	}
 	if editor == "" {
 		editor = "vi"
 	}

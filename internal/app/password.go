@@ -138,6 +138,9 @@ func (a *App) promptError(err error) error {
 // NewPassword returns the master password of a new account: from its source as
 // it is, else asked for twice.
 func (a *App) NewPassword(ctx context.Context, profile, what string) (secret.String, error) {
+	if pw, ok := a.typed[profile]; ok {
+		return pw, nil
+	}
 	if a.HasSource() {
 		pw, err := a.fromSource(ctx)
 		if err != nil {

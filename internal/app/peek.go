@@ -29,7 +29,20 @@ func (a *App) peek(ctx context.Context, profile string) (backend.Account, error)
 
 // PeekVault returns the vault that item commands use, by Peek.
 func (a *App) PeekVault(ctx context.Context) (vault.Vault, error) {
-	name, profile := a.split(a.Settings.Vault)
+	return a.peekVault(ctx, a.Settings.Vault)
+}
+
+// PeekNamed returns nil if the open session opens the vault that a user calls name.
+func (a *App) PeekNamed(ctx context.Context, name string) error {
+	v, err := a.peekVault(ctx, name)
+	if err != nil {
+		return err
+	}
+	return v.Close()
+}
+
+func (a *App) peekVault(ctx context.Context, name string) (vault.Vault, error) {
+	name, profile := a.split(name)
 	account, err := a.peek(ctx, profile)
 	if err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ type Settings struct {
 	Yes                                     bool
 	Verbose                                 int
 	Color                                   string // auto, always or never
+	colorTyped                              bool   // by a flag or KEYHOLD_COLOR, which go before NO_COLOR
 	Keyring                                 string // auto, os, kernel, file or off
 	Idle, Absolute                          time.Duration
 	Password                                PasswordFlags
@@ -32,6 +33,10 @@ type PasswordFlags struct {
 	File  string
 	Stdin bool
 }
+
+// AnyProfile is the annotation of commands that go on in a profile that is not
+// there: they mend that, or need none.
+const AnyProfile = "any-profile"
 
 // AnySettings is the annotation of commands that go on whatever is wrong with
 // the settings, and report that at the end.
@@ -87,10 +92,12 @@ func (a *App) Load(flag func(name string) (string, bool)) (settings, file error)
 
 // resolve takes the settings out of the layers.
 func (a *App) resolve() error {
-	var errs []error
+	var first error // one after the other is enough
 	value := func(name string) config.Value {
 		v, err := a.layers.Resolve(name)
-		errs = append(errs, err)
+		if first == nil {
+			first = err
+		}
 		return v
 	}
 	s := &a.Settings
@@ -100,7 +107,9 @@ func (a *App) resolve() error {
 	s.NoInput, s.Offline, s.Fresh = value("no_input").Bool(), value("offline").Bool(), value("fresh").Bool()
 	s.Quiet, s.Accessible, s.NoPrint = value("quiet").Bool(), value("accessible").Bool(), value("no_print").Bool()
 	s.Yes, s.Verbose = value("yes").Bool(), value("verbose").Int()
-	s.Color, s.Keyring = value("color").Value, value("keyring").Value
+	color := value("color")
+	s.Color, s.colorTyped = color.Value, color.Source == config.Flag || color.Source == config.Environment
+	s.Keyring = value("keyring").Value
 	s.Idle, s.Absolute = value("session.idle").Duration(), value("session.absolute").Duration()
 	s.Vault = value("vault").Value
 	s.Password = PasswordFlags{FD: -1, Stdin: value("password_stdin").Bool()}
@@ -113,7 +122,7 @@ func (a *App) resolve() error {
 	if s.Accessible && s.Format == "" {
 		s.Format = output.List
 	}
-	return errors.Join(errs...)
+	return first
 }
 
 // Config returns the configuration file, or an error if it cannot be found or read.
@@ -145,9 +154,11 @@ func (a *App) Setting(name string) (config.Value, error) { return a.layers.Resol
 // colored reports whether to use colour on Out.
 func (a *App) colored() bool {
 	switch {
+	case (a.Getenv("NO_COLOR") != "" || a.Getenv("TERM") == "dumb") && !(a.Settings.colorTyped && a.Settings.Color == "always"):
+		return false
 	case a.Settings.Color == "always":
 		return true
-	case a.Settings.Color == "never" || a.Getenv("NO_COLOR") != "" || a.Getenv("TERM") == "dumb":
+	case a.Settings.Color == "never":
 		return false
 	}
 	force := a.Getenv("CLICOLOR_FORCE")

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -133,7 +134,7 @@ func (a *App) Confirm(ctx context.Context, question string) error {
 		return nil
 	}
 	if !a.CanAsk() {
-		return fmt.Errorf("this must be confirmed, or --yes given: %w", ErrNoAnswer)
+		return &unconfirmedError{question, a.again("--yes")}
 	}
 	yes, err := a.Prompt.Confirm(ctx, question)
 	if err == nil && !yes {
@@ -149,7 +150,7 @@ func (a *App) ConfirmName(ctx context.Context, warning, name string) error {
 		return nil
 	}
 	if !a.CanAsk() {
-		return fmt.Errorf("this must be confirmed, or --yes given: %w", ErrNoAnswer)
+		return &unconfirmedError{warning, a.again("--yes")}
 	}
 	answer, err := a.Prompt.Line(ctx, warning+"\nType the name to go on: ")
 	if err != nil {
@@ -167,4 +168,42 @@ func (a *App) MayPrint() error {
 		return fmt.Errorf("KEYHOLD_NO_PRINT is set, values are not printed: %w", vault.ErrDenied)
 	}
 	return nil
+}
+
+// An unconfirmedError reports a question that nobody was there to answer.
+type unconfirmedError struct{ question, try string }
+
+func (e *unconfirmedError) Error() string {
+	return "this must be confirmed, and nobody can be asked: " + e.question
+}
+
+func (e *unconfirmedError) Unwrap() error { return ErrNoAnswer }
+
+// Hint is the same command with --yes.
+func (e *unconfirmedError) Hint() string { return e.try }
+
+// again returns this command line with one more flag.
+func (a *App) again(flag string) string {
+	words := []string{"keyhold"}
+	for _, w := range a.Args {
+		if strings.Trim(w, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./@=:,+%") != "" || w == "" {
+			w = quote(w)
+		}
+		words = append(words, w)
+	}
+	return strings.Join(append(words, flag), " ")
+}
+
+// Where returns the flags, with a blank before each, by which a command
+// means the profile, and the vault if that counts, that this one was about.
+func (a *App) Where(vaultToo bool) string {
+	_, profile := a.split(a.Settings.Vault)
+	rest := ""
+	if v, err := a.layers.Resolve("vault"); vaultToo && err == nil && v.Source == config.Flag {
+		rest = " --vault " + quote(v.Value)
+	}
+	if typed, err := a.layers.Resolve("profile"); (err == nil && typed.Source == config.Flag || profile != a.Settings.Profile) && !strings.Contains(rest, "@") {
+		rest += " --profile " + profile
+	}
+	return rest
 }

@@ -96,7 +96,7 @@ var prepared = sync.OnceValue(func() template {
 	if err := errors.Join(a.Load(nil)); err != nil {
 		return template{err: err}
 	}
-	if _, err := a.CreateAccount(context.Background(), config.DefaultProfile, app.FirstVault); err != nil {
+	if _, _, err := a.CreateAccount(context.Background(), config.DefaultProfile, app.FirstVault); err != nil {
 		return template{err: err}
 	}
 	u, err := a.Unlock(context.Background(), device.Limits{}, true)

@@ -19,6 +19,13 @@ import (
 // Main runs keyhold with these arguments and returns its exit status. It
 // prints the error, if there is one.
 func Main(ctx context.Context, a *app.App, args []string) exit.Status {
+	a.Args = args
+	if typed(args, "--version") {
+		if err := printVersion(a); err != nil {
+			return fail(a, args, err)
+		}
+		return exit.OK
+	}
 	ran := false
 	root := newRoot(a, args, func() {
 		ran = true
@@ -72,13 +79,16 @@ func fail(a *app.App, args []string, err error) exit.Status {
 	if errors.As(err, &silent) {
 		return o.status
 	}
-	a.Messages().Fail(o.code, o.status, message(err), o.hint(a.Command, err), o.retryable)
+	a.Messages().Fail(o.code, o.status, message(err), o.hint(a, err), o.retryable)
 	return o.status
 }
 
-func wantsJSON(args []string) bool {
+func wantsJSON(args []string) bool { return typed(args, "--json") || typed(args, "--format=json") }
+
+// typed reports whether a flag stands among the arguments, before --.
+func typed(args []string, flag string) bool {
 	if i := slices.Index(args, "--"); i >= 0 {
 		args = args[:i]
 	}
-	return slices.Contains(args, "--json") || slices.Contains(args, "--format=json")
+	return slices.Contains(args, flag)
 }

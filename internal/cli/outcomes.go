@@ -38,7 +38,7 @@ var outcomes = []outcome{
 	{match: as[*device.TokenError], code: "locked", try: "unset KEYHOLD_SESSION"},
 	{match: is(vault.ErrLocked), code: "locked", try: "keyhold unlock"},
 	{match: is(device.ErrNoSession), code: "locked", try: "keyhold unlock"},
-	{match: is(vault.ErrWrongPassword), code: "wrong_password"},
+	{match: is(vault.ErrWrongPassword), code: "wrong_password", try: "keyhold doctor"},
 	{match: as[*app.NoKeyringError], code: "no_keyring", try: `eval "$(keyhold unlock --export)"`},
 	{match: as[*app.NoVaultError], code: "no_vault", try: "keyhold put NAME"},
 	{match: is(config.ErrNoProfile), code: "no_profile"},
@@ -57,7 +57,7 @@ var outcomes = []outcome{
 	{match: is(vault.ErrInvalid), code: "usage"},
 	{match: is(vault.ErrNotFound), code: "not_found"},
 	{match: is(app.ErrFindings), code: "findings"},
-	{match: is(app.ErrNoAnswer), code: "no_answer"},
+	{match: is(app.ErrNoAnswer), code: "no_answer", try: "keyhold help passwords"},
 	{match: as[*fs.PathError], code: "io"},
 }
 
@@ -82,17 +82,25 @@ func outcomeOf(err error) outcome {
 	return found
 }
 
-// hint returns a command to try after err of command, or "".
-func (o outcome) hint(command string, err error) string {
+// hint returns a command to try after err, or "": for the profile and the vault
+// that this command line was about.
+func (o outcome) hint(a *app.App, err error) string {
+	try := o.try
 	var own interface{ Hint() string }
-	if errors.As(err, &own) && own.Hint() != "" {
-		return own.Hint()
-	}
 	var several *vault.AmbiguousError
-	if errors.As(err, &several) {
-		return command + " " + args.Quote(several.Entries[0].ID) + "   # the id instead of the name"
+	switch {
+	case errors.As(err, &own) && own.Hint() != "":
+		try = own.Hint()
+	case errors.As(err, &several):
+		try = a.Command + " " + args.Quote(several.Entries[0].ID)
+	case o.code == "usage" && try == "keyhold --help" && a.Command != "":
+		try = a.Command + " --help"
 	}
-	return o.try
+	if !strings.Contains(try, "keyhold ") || strings.HasSuffix(try, "--help") || strings.Contains(try, "keyhold help") || strings.Contains(try, "$(") {
+		return try
+	}
+	item := strings.Contains(try, "keyhold put") || strings.Contains(try, "keyhold get") || strings.Contains(try, "keyhold ls") || several != nil
+	return try + a.Where(item && !strings.Contains(try, "--vault"))
 }
 
 // message returns the text of err, with what a person needs to go on.
@@ -105,5 +113,5 @@ func message(err error) string {
 	for i, e := range several.Entries {
 		list[i] = fmt.Sprintf("%s (%s)", e.ID, e.Type)
 	}
-	return several.Error() + ": " + strings.Join(list, ", ")
+	return several.Error() + ", use an id instead: " + strings.Join(list, ", ")
 }

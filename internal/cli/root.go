@@ -24,7 +24,6 @@ func NewRoot(a *app.App) *cobra.Command { return newRoot(a, nil, func() {}) }
 // long as the rest of a start. For nil it is the whole tree. started is called
 // before a command runs, when its flags and arguments are right.
 func newRoot(a *app.App, args []string, started func()) *cobra.Command {
-	cobra.EnableTraverseRunHooks = false
 	root := &cobra.Command{
 		Use:   "keyhold",
 		Short: "Keep a developer's secrets, encrypted on this machine",
@@ -148,10 +147,23 @@ func load(a *app.App, cmd *cobra.Command) error {
 		return nil
 	case settings != nil:
 		return settings
-	case cmd.Annotations[app.AnyConfig] != "":
-		return nil // it goes on without the file
+	case file != nil && cmd.Annotations[app.AnyConfig] == "":
+		return file
+	case noProfileNeeded(cmd):
+		return nil
 	}
-	return file
+	return a.CheckProfile(a.Settings.Profile)
+}
+
+// noProfileNeeded reports whether cmd, or a command above it, goes on in a
+// profile that is not there.
+func noProfileNeeded(cmd *cobra.Command) bool {
+	for c := cmd; c != nil; c = c.Parent() {
+		if c.Annotations[app.AnyProfile]+c.Annotations[app.AnyConfig] != "" {
+			return true
+		}
+	}
+	return !cmd.HasParent() // the first screen
 }
 
 // unknownCommand reports a word that is no command, with the nearest one.

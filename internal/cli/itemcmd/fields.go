@@ -31,6 +31,7 @@ type assignment struct {
 	bare bool // "-": the main field from stdin
 	long bool // best written in an editor
 	main bool // the main field of the type
+	own  bool // by --hidden or --text
 }
 
 // parse reads one FIELD: NAME=VALUE, NAME, NAME=@FILE, NAME=-, NAME= or -.
@@ -63,7 +64,7 @@ func flagged(arg string, kind vault.Kind) (assignment, error) {
 	if err != nil || as.bare {
 		return as, app.Usagef("--%s names no field", kind)
 	}
-	as.kind = kind
+	as.kind, as.own = kind, true
 	return as, nil
 }
 
@@ -121,7 +122,7 @@ func (f form) form(as *assignment) error {
 		}
 		return nil
 	case hidden:
-		return f.exposed(as.name)
+		return f.exposed(as.flag(), as.name)
 	case as.from == made:
 		return app.Usagef("%s is not a secret field: it is not made up", as.name)
 	case as.from == asked:
@@ -135,28 +136,33 @@ func (f form) form(as *assignment) error {
 }
 
 // exposed reports a secret on the command line.
-func (f form) exposed(name string) error {
+func (f form) exposed(flag, name string) error {
 	return &app.UsageError{
-		Message: fmt.Sprintf("%s is secret and must not be on the command line; the value is in your shell's history now", name),
-		Try:     f.command(name) + "   # asks; " + name + "=- reads standard input",
+		Message: fmt.Sprintf("%s is secret and must not be on the command line; the value is in your shell's history now; "+
+			"%s alone is asked for, %s=- is read from standard input", name, name, name),
+		Try: f.command(flag + name),
 	}
 }
 
 // unknown reports a name that neither the type nor the item has.
 func (f form) unknown(as assignment) error {
 	e := &app.UsageError{
-		Message: fmt.Sprintf("an item of type %s has no field %q", f.kind.Name, as.name),
-		Try:     f.command("--hidden "+args.Quote(as.name)) + "   # a secret field of your own; --text NAME=VALUE is a visible one",
+		Message: fmt.Sprintf("an item of type %s has no field %q; --hidden makes a secret one of your own, --text a visible one", f.kind.Name, as.name),
+		Try:     f.command("--hidden " + args.Quote(as.name)),
 	}
 	near := f.kind.NearestField(as.name)
 	if near == "" {
 		return e
 	}
 	ft, _ := f.kind.Field(near)
-	e.Message += fmt.Sprintf("; did you mean %s?", near)
+	e.Message = fmt.Sprintf("an item of type %s has no field %q; did you mean %s?", f.kind.Name, as.name, near)
 	e.Try = f.command(near)
 	if !ft.Secret {
-		e.Try = f.command(near + "=VALUE")
+		value := "VALUE"
+		if as.from == literal {
+			value = as.text
+		}
+		e.Try = f.command(args.Quote(near + "=" + value))
 	} else if as.from == literal {
 		e.Message += " If so, the value is in your shell's history now"
 	}
@@ -182,9 +188,17 @@ func precheck(item string, as assignment) error {
 		}
 	}
 	if secretSomewhere {
-		return form{item: item}.exposed(name)
+		return form{item: item}.exposed("", name)
 	}
 	return nil
+}
+
+// flag returns the flag that a field of one's own is given by.
+func (as assignment) flag() string {
+	if as.kind == vault.Hidden && as.own {
+		return "--hidden "
+	}
+	return ""
 }
 
 // field returns the field with its value.

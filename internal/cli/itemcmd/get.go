@@ -26,6 +26,7 @@ type getOptions struct {
 	name, field string
 	revision    int
 	noNewline   bool
+	typedField  bool
 }
 
 // NewGet returns the get command.
@@ -43,7 +44,7 @@ func NewGet(a *app.App) *cobra.Command {
 
 		ValidArgsFunction: complete.Items(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.name = args[0]
+			o.name, o.typedField = args[0], cmd.Flags().Changed("field")
 			return o.run(cmd.Context())
 		},
 	}
@@ -55,6 +56,9 @@ func NewGet(a *app.App) *cobra.Command {
 }
 
 func (o *getOptions) run(ctx context.Context) error {
+	if o.typedField && o.field == "" {
+		return app.Usagef("--field is empty")
+	}
 	if err := o.app.MayPrint(); err != nil {
 		return err
 	}
@@ -104,18 +108,22 @@ type fieldError struct {
 }
 
 func (e *fieldError) Error() string {
-	return fmt.Sprintf("item %q has no field %q set", e.item.Name, e.name)
+	set := "none is"
+	if names := e.item.FieldNames(); len(names) > 0 {
+		set = "set: " + strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("item %q has no field %q set (%s)", e.item.Name, e.name, set)
 }
 
 func (e *fieldError) Unwrap() error { return app.ErrNoField }
 
-// Hint lists the fields that are set.
+// Hint prints a field that is set.
 func (e *fieldError) Hint() string {
 	names := e.item.FieldNames()
 	if len(names) == 0 {
-		return "keyhold put " + args.Quote(e.item.Name) + " " + args.Quote(e.name) + "   # no field is set"
+		return "keyhold put " + args.Quote(e.item.Name) + " " + args.Quote(e.name)
 	}
-	return "keyhold get " + args.Quote(e.item.Name) + " -f " + args.Quote(names[0]) + "   # set: " + strings.Join(names, ", ")
+	return "keyhold get " + args.Quote(e.item.Name) + " -f " + args.Quote(names[0])
 }
 
 func (o *getOptions) print(info backend.Info, it vault.Item, f vault.Field) error {

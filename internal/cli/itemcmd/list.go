@@ -33,6 +33,9 @@ func sortEntries(entries []vault.Entry) {
 
 // list prints the entries by name: names alone in a pipe, else with columns.
 func (l *lister) list(info backend.Info, entries []vault.Entry) error {
+	if l.nul && l.app.Settings.FormatTyped {
+		return app.Usagef("-0 is a form of its own: it goes with no other")
+	}
 	sortEntries(entries)
 	p := l.app.Printer()
 	names := func(yield func(string) bool) {

@@ -3,6 +3,7 @@ package itemcmd
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/text/unicode/norm"
@@ -89,14 +90,19 @@ func (o *putOptions) run(ctx context.Context) error {
 	if err := g.read(ctx); err != nil {
 		return err
 	}
+	if t.vault == nil {
+		if err := o.app.AskFirst(ctx); err != nil {
+			return err
+		}
+	}
+	if err := g.ask(ctx, t.item); err != nil {
+		return err
+	}
 	if t.vault == nil { // nothing was ever stored: everything else is right, so make the vault now
 		if t.vault, t.info, err = o.app.OpenOrMake(ctx); err != nil {
 			return err
 		}
 		defer t.vault.Close()
-	}
-	if err := g.ask(ctx, t.item); err != nil {
-		return err
 	}
 	edit := g.edit
 	edit.Tag, edit.Untag = o.tags, o.untags
@@ -107,6 +113,9 @@ func (o *putOptions) run(ctx context.Context) error {
 func (o *putOptions) parse() ([]assignment, error) {
 	if err := vault.CheckName(o.name); err != nil {
 		return nil, err
+	}
+	if strings.HasPrefix(o.name, "kh://") {
+		return nil, app.Usagef("a name cannot begin with kh://, which references do")
 	}
 	if o.onlyNew && o.existing {
 		return nil, app.Usagef("--new and --existing do not go together")

@@ -127,7 +127,11 @@ type missingError struct {
 }
 
 func (e *missingError) Error() string {
-	return fmt.Sprintf("the item %q needs its %s, and nobody can be asked", e.item, e.field)
+	text := fmt.Sprintf("the item %q needs its %s, and nobody can be asked", e.item, e.field)
+	if e.main {
+		text += " (" + e.field + "= leaves it out)"
+	}
+	return text
 }
 
 func (e *missingError) Unwrap() error { return app.ErrNoAnswer }
@@ -136,7 +140,7 @@ func (e *missingError) Unwrap() error { return app.ErrNoAnswer }
 func (e *missingError) Hint() string {
 	give := `printf %s "$VALUE" | keyhold put ` + args.Quote(e.item)
 	if e.main {
-		return give + " -   # or " + e.field + "= to leave it out"
+		return give + " -"
 	}
 	return give + " " + args.Quote(e.field+"=-")
 }

@@ -16,8 +16,9 @@ import (
 // NewProfile returns the profile command, with all below it if whole is set.
 func NewProfile(a *app.App, whole bool) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "profile",
-		Short: "Make and choose profiles",
+		Use:         "profile",
+		Annotations: map[string]string{app.AnyProfile: "yes"},
+		Short:       "Make and choose profiles",
 		Long: "A profile is one world: a place where vaults live, with a master password of its own. The profile default always\n" +
 			"exists. --profile or KEYHOLD_PROFILE chooses one for a command, `keyhold profile use` for good.",
 		Example: "  keyhold profile create work\n  keyhold profile use work",
@@ -46,7 +47,7 @@ func newProfileList(a *app.App) *cobra.Command {
 			}
 			rows := []output.Object{}
 			for _, name := range f.Profiles() {
-				rows = append(rows, profileObject(a, f, name))
+				rows = append(rows, profileObject(a.Settings.Profile, f, name))
 			}
 			return a.Printer().List([]output.Column{{Name: "name"}, {Name: "in_use"}, {Name: "backend"}}, rows)
 		},
@@ -54,9 +55,9 @@ func newProfileList(a *app.App) *cobra.Command {
 }
 
 // profileObject is a profile as it is printed.
-func profileObject(a *app.App, f *config.File, name string) output.Object {
+func profileObject(inUse string, f *config.File, name string) output.Object {
 	p, _ := f.Profile(name)
-	o := output.Object{{Name: "name", Value: name}, {Name: "in_use", Value: name == a.Settings.Profile}, {Name: "backend", Value: p.Backend}}
+	o := output.Object{{Name: "name", Value: name}, {Name: "in_use", Value: name == inUse}, {Name: "backend", Value: p.Backend}}
 	for _, m := range []struct{ name, value string }{
 		{"url", p.URL}, {"email", p.Email}, {"vault", p.Vault}, {"store", p.Store}, {"secret_storage", p.SecretStorage}, {"key", p.Key},
 	} {
@@ -91,7 +92,7 @@ func newProfileShow(a *app.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.Printer().Object(profileObject(a, f, name).With("path", path))
+			return a.Printer().Object(profileObject(a.Settings.Profile, f, name).With("path", path))
 		},
 	}
 }
@@ -123,7 +124,11 @@ func reportProfile(a *app.App, name, notice string) error {
 	if err != nil {
 		return err
 	}
-	return a.Printer().Object(profileObject(a, f, name))
+	inUse := config.DefaultProfile
+	if v, set, err := f.Get("profile"); err == nil && set {
+		inUse = v
+	}
+	return a.Printer().Object(profileObject(inUse, f, name))
 }
 
 func newProfileUse(a *app.App) *cobra.Command {

@@ -20,31 +20,39 @@ import (
 func NewStatus(a *app.App) *cobra.Command {
 	check := false
 	cmd := &cobra.Command{
-		Use:     "status",
+		Use:     "status [--check [VAULT]]",
 		Aliases: []string{"whoami"},
 		Short:   "Show the profile, the account and whether it is unlocked",
 		Long: "Show where the profile's vaults live, the account with its fingerprint, which keyring is in use, and how long the\n" +
 			"session stays open. Nothing is asked and no session is renewed. With --check print nothing: the exit status is 0\n" +
 			"if the vaults are unlocked, else 4.",
 		Example: "  keyhold status\n  keyhold status --check || keyhold unlock",
-		Args:    args.None(),
+		Args:    args.Between(nil, "VAULT"),
 
-		ValidArgsFunction: complete.Nothing,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if check {
-				if err := a.CheckProfile(a.Settings.Profile); err != nil {
-					return err
-				}
-				if _, err := a.PeekSession(cmd.Context()); err != nil { // whatever keeps it from being open
-					return &app.SilentError{Err: vault.ErrLocked}
-				}
+		ValidArgsFunction: complete.Vaults(a, 1),
+		RunE: func(cmd *cobra.Command, given []string) error {
+			switch {
+			case check && !isOpen(cmd.Context(), a, given):
+				return &app.SilentError{Err: vault.ErrLocked}
+			case check:
 				return nil
+			case len(given) > 0:
+				return app.Usagef("a vault is named with --check only")
 			}
 			return status(cmd.Context(), a)
 		},
 	}
 	cmd.Flags().BoolVar(&check, "check", false, "print nothing, tell by the exit status alone")
 	return cmd
+}
+
+// isOpen reports whether a session opens the profile's vaults, or the named one.
+func isOpen(ctx context.Context, a *app.App, given []string) bool {
+	if len(given) == 0 {
+		_, err := a.PeekSession(ctx)
+		return err == nil
+	}
+	return a.PeekNamed(ctx, given[0]) == nil
 }
 
 func status(ctx context.Context, a *app.App) error {

@@ -2,6 +2,7 @@ package vaultcmd
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,10 @@ func newList(a *app.App) *cobra.Command {
 
 func list(ctx context.Context, a *app.App) error {
 	account, err := a.Account(ctx)
+	var none *app.NoVaultError
+	if errors.As(err, &none) {
+		return printVaults(a, nil)
+	}
 	if err != nil {
 		return err
 	}

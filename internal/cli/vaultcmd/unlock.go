@@ -82,6 +82,12 @@ func (o *unlockOptions) readShell(given []string) error {
 }
 
 func (o *unlockOptions) run(ctx context.Context) error {
+	if o.shell != "" && o.app.Settings.FormatTyped {
+		return app.Usagef("--export prints a line for a shell: it goes with no other form")
+	}
+	if o.shell == "" && o.app.Getenv("KEYHOLD_SESSION") != "" {
+		o.app.Messages().Warn("session_set", "KEYHOLD_SESSION is set: commands here use that session, not the one that this opens")
+	}
 	if o.shell != "" && o.app.OutTerminal {
 		return &app.UsageError{Message: "the key of the session is not shown on a terminal", Try: `eval "$(keyhold unlock --export)"`}
 	}

@@ -3,6 +3,8 @@
 package vaultcmd
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/keyhold/keyhold/internal/app"
@@ -52,13 +54,22 @@ func newTwofold(word, whole string) *cobra.Command {
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, given []string) error {
-			name := "NAME"
-			if len(given) > 0 {
-				name = args.Quote(given[0])
+			var names []string
+			for _, g := range given {
+				if !strings.HasPrefix(g, "-") {
+					names = append(names, args.Quote(g))
+				}
 			}
-			e := &app.UsageError{Message: "vault " + word + " could mean an item or a whole vault", Try: "keyhold " + word + " " + name + "   # the item"}
+			rest := strings.Join(names, " ")
+			if rest == "" {
+				rest = "NAME"
+			}
+			e := &app.UsageError{
+				Message: "vault " + word + " could mean an item or a whole vault: the hint is for the item",
+				Try:     "keyhold " + word + " " + rest,
+			}
 			if whole != "" {
-				e.Try += "; keyhold vault " + whole + " " + name + " is the whole vault"
+				e.Message += "; for the vault: keyhold vault " + whole + " " + rest
 			}
 			return e
 		},
