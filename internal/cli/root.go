@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/cli/args"
 	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/cli/configcmd"
 	"github.com/keyhold/keyhold/internal/cli/itemcmd"
@@ -23,7 +24,7 @@ func NewRoot(a *app.App) *cobra.Command { return newRoot(a, nil, func() {}) }
 // noun that is not among them are left out, since making them all takes as
 // long as the rest of a start. For nil it is the whole tree. started is called
 // before a command runs, when its flags and arguments are right.
-func newRoot(a *app.App, args []string, started func()) *cobra.Command {
+func newRoot(a *app.App, line []string, started func()) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "keyhold",
 		Short: "Keep a developer's secrets, encrypted on this machine",
@@ -35,12 +36,9 @@ func newRoot(a *app.App, args []string, started func()) *cobra.Command {
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if showVersion, _ := cmd.Flags().GetBool("version"); showVersion {
-				return printVersion(a)
-			}
-			if len(args) > 0 {
-				return unknownCommand(cmd, args[0])
+		RunE: func(cmd *cobra.Command, words []string) error {
+			if len(words) > 0 {
+				return args.Unknown(cmd, words[0])
 			}
 			return firstScreen(a, cmd)
 		},
@@ -62,17 +60,17 @@ func newRoot(a *app.App, args []string, started func()) *cobra.Command {
 	})
 	root.Flags().Bool("version", false, "print the version")
 	globalFlags(root, a)
-	addCommands(root, a, args)
+	addCommands(root, a, line)
 	root.SetUsageTemplate(usageTemplate)
 	root.SetHelpTemplate(helpTemplate)
 	return root
 }
 
 // addCommands hangs every command below root, in groups, those below a noun
-// only if args may ask for them.
-func addCommands(root *cobra.Command, a *app.App, args []string) {
+// only if the command line may ask for them.
+func addCommands(root *cobra.Command, a *app.App, line []string) {
 	whole := func(noun string) bool {
-		return args == nil || slices.Contains(args, noun) || slices.Contains(args, "help")
+		return line == nil || slices.Contains(line, noun) || slices.Contains(line, "help")
 	}
 	root.AddGroup(
 		&cobra.Group{ID: "items", Title: "Items"},
@@ -164,13 +162,4 @@ func noProfileNeeded(cmd *cobra.Command) bool {
 		}
 	}
 	return !cmd.HasParent() // the first screen
-}
-
-// unknownCommand reports a word that is no command, with the nearest one.
-func unknownCommand(cmd *cobra.Command, word string) error {
-	try := cmd.CommandPath() + " --help"
-	if near := cmd.SuggestionsFor(word); len(near) > 0 {
-		try = cmd.CommandPath() + " " + near[0]
-	}
-	return &app.UsageError{Message: "there is no command " + word, Try: try}
 }

@@ -18,16 +18,14 @@ import (
 
 // NewConfig returns the config command, with all below it if whole is set.
 func NewConfig(a *app.App, whole bool) *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := args.Noun(&cobra.Command{
 		Use:         "config",
 		Annotations: map[string]string{app.AnyProfile: "yes"},
 		Short:       "Show and change settings",
 		Long: "Show and change settings. A setting comes from a flag, else from the environment, else from the profile in the\n" +
 			"configuration file, else from that file, else it has its default. No secret may be set in the file.",
 		Example: "  keyhold config set session.idle 30m\n  keyhold config list --explain",
-		Args:    args.None(),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	})
 	if whole {
 		cmd.AddCommand(newGet(a), newSet(a), newUnset(a), newList(a), newEdit(a), newPath(a))
 	}

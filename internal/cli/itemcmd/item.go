@@ -18,14 +18,12 @@ import (
 // NewItem returns the item command, under which the short verbs stand too; they
 // are left out unless whole is set.
 func NewItem(a *app.App, whole bool) *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := args.Noun(&cobra.Command{
 		Use:     "item",
 		Short:   "Work with items; the short verbs under one noun",
 		Long:    "The short verbs under one noun: `keyhold item put` is `keyhold put`.",
 		Example: "  keyhold item put mail username=me@example.com\n  keyhold item get mail",
-		Args:    args.None(),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	})
 	if whole {
 		cmd.AddCommand(NewPut(a), NewGet(a), NewLs(a), NewRm(a), NewShow(a), NewFind(a), NewEdit(a), NewMv(a), NewCp(a), NewHistory(a),
 			NewRestore(a), NewTrash(a))

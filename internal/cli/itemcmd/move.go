@@ -21,6 +21,7 @@ type moveOptions struct {
 
 	from, to, toVault string
 	recursive, copied bool
+	dryRun            bool
 }
 
 // NewMv returns the mv command.
@@ -59,6 +60,7 @@ func newMove(a *app.App, o moveOptions, cmd *cobra.Command) *cobra.Command {
 		}
 		return o.run(cmd.Context())
 	}
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "list what would be done, change nothing")
 	cmd.Flags().BoolVarP(&o.recursive, "recursive", "r", false, "also the items below OLD/")
 	cmd.Flags().StringVar(&o.toVault, "to-vault", "", "into this `vault`, NAME or NAME@PROFILE")
 	_ = cmd.RegisterFlagCompletionFunc("to-vault", complete.Vaults(a, manyItems))
@@ -94,9 +96,12 @@ func (o *moveOptions) run(ctx context.Context) error {
 			return err
 		}
 	}
-	if here && !o.copied {
+	switch {
+	case o.dryRun:
+		return o.printSteps(dstInfo, steps)
+	case here && !o.copied:
 		err = o.rename(ctx, src, steps)
-	} else {
+	default:
 		err = o.carry(ctx, src, dst, steps)
 	}
 	if err != nil {
@@ -219,14 +224,18 @@ func (o *moveOptions) report(info backend.Info, steps []step) error {
 		verb = "copied"
 	}
 	if o.app.Settings.FormatTyped {
-		rows := make([]output.Object, len(steps))
-		for i, s := range steps {
-			rows[i] = output.Object{{Name: "name", Value: s.entry.Name}, {Name: "to", Value: s.name}, {Name: "vault", Value: info.Name}}
-		}
-		return o.app.Printer().List([]output.Column{{Name: "name"}, {Name: "to"}, {Name: "vault"}}, rows)
+		return o.printSteps(info, steps)
 	}
 	for _, s := range steps {
 		o.app.Messages().Notice(fmt.Sprintf("%s %q to %q in the vault %q", verb, s.entry.Name, s.name, info.Name))
 	}
 	return nil
+}
+
+func (o *moveOptions) printSteps(info backend.Info, steps []step) error {
+	rows := make([]output.Object, len(steps))
+	for i, s := range steps {
+		rows[i] = output.Object{{Name: "name", Value: s.entry.Name}, {Name: "to", Value: s.name}, {Name: "vault", Value: info.Name}}
+	}
+	return o.app.Printer().List([]output.Column{{Name: "name"}, {Name: "to"}, {Name: "vault"}}, rows)
 }

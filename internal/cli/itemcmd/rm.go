@@ -20,8 +20,8 @@ import (
 type rmOptions struct {
 	app *app.App
 
-	names     []string
-	recursive bool
+	names             []string
+	recursive, dryRun bool
 }
 
 // manyItems is more than anybody types.
@@ -45,6 +45,7 @@ func NewRm(a *app.App) *cobra.Command {
 			return o.run(cmd.Context())
 		},
 	}
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "list what would be removed, remove nothing")
 	cmd.Flags().BoolVarP(&o.recursive, "recursive", "r", false, "also the items below ITEM/")
 	return cmd
 }
@@ -58,6 +59,10 @@ func (o *rmOptions) run(ctx context.Context) error {
 	entries, err := o.resolve(ctx, v, info)
 	if err != nil {
 		return err
+	}
+	if o.dryRun {
+		l := lister{app: o.app}
+		return l.list(info, entries)
 	}
 	if o.recursive {
 		question := fmt.Sprintf("Move items (%d) of the vault %q on this machine to the trash?", len(entries), output.Safe(info.Name))

@@ -15,16 +15,14 @@ import (
 
 // NewProfile returns the profile command, with all below it if whole is set.
 func NewProfile(a *app.App, whole bool) *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := args.Noun(&cobra.Command{
 		Use:         "profile",
 		Annotations: map[string]string{app.AnyProfile: "yes"},
 		Short:       "Make and choose profiles",
 		Long: "A profile is one world: a place where vaults live, with a master password of its own. The profile default always\n" +
 			"exists. --profile or KEYHOLD_PROFILE chooses one for a command, `keyhold profile use` for good.",
 		Example: "  keyhold profile create work\n  keyhold profile use work",
-		Args:    args.None(),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	})
 	if whole {
 		cmd.AddCommand(newProfileList(a), newProfileShow(a), newProfileCreate(a), newProfileUse(a), newProfileRename(a), newProfileDelete(a))
 	}

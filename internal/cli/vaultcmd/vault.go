@@ -16,19 +16,12 @@ import (
 
 // NewVault returns the vault command, with all below it if whole is set.
 func NewVault(a *app.App, whole bool) *cobra.Command {
-	cmd := &cobra.Command{
+	cmd := args.Noun(&cobra.Command{
 		Use:     "vault",
 		Short:   "Make, list and delete vaults",
 		Long:    "Work with vaults: boxes of items, each under a key of its own.",
 		Example: "  keyhold vault create work\n  keyhold vault list",
-		Args:    cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return cmd.Help()
-			}
-			return unknown(cmd, args[0])
-		},
-	}
+	})
 	if !whole {
 		return cmd
 	}
@@ -74,14 +67,6 @@ func newTwofold(word, whole string) *cobra.Command {
 			return e
 		},
 	}
-}
-
-func unknown(cmd *cobra.Command, word string) error {
-	try := cmd.CommandPath() + " --help"
-	if near := cmd.SuggestionsFor(word); len(near) > 0 {
-		try = cmd.CommandPath() + " " + near[0]
-	}
-	return &app.UsageError{Message: "there is no command vault " + word, Try: try}
 }
 
 // object is a vault as it is printed.
