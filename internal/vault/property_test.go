@@ -73,7 +73,12 @@ func times() *rapid.Generator[time.Time] {
 	return rapid.Map(rapid.Int64Range(0, 200000), func(n int64) time.Time { return epoch.Add(time.Duration(n) * time.Millisecond) })
 }
 
-var customKinds = rapid.SampledFrom([]vault.Kind{vault.Text, vault.Hidden, vault.Boolean, vault.URL, vault.Markdown})
+// The generators are made anew for each test: rapid's are not for several
+// goroutines.
+
+func customKinds() *rapid.Generator[vault.Kind] {
+	return rapid.SampledFrom([]vault.Kind{vault.Text, vault.Hidden, vault.Boolean, vault.URL, vault.Markdown})
+}
 
 func kindOf(ft vault.FieldType) vault.Kind {
 	if ft.Secret {
@@ -88,8 +93,10 @@ func anyType() *rapid.Generator[vault.Type] {
 	})
 }
 
-// customNames are also those of fields of types and of their other spellings.
-var customNames = rapid.OneOf(rapid.SampledFrom([]string{"password", "uri", "user", "notes", "pin", "a"}), rapid.StringMatching(`[a-zA-Z é文/]{1,6}`))
+// customNames() are also those of fields of types and of their other spellings.
+func customNames() *rapid.Generator[string] {
+	return rapid.OneOf(rapid.SampledFrom([]string{"password", "uri", "user", "notes", "pin", "a"}), rapid.StringMatching(`[a-zA-Z é文/]{1,6}`))
+}
 
 func customs() *rapid.Generator[vault.Field] {
 	return rapid.Custom(func(t *rapid.T) vault.Field {
@@ -97,7 +104,7 @@ func customs() *rapid.Generator[vault.Field] {
 			return vault.Field{Kind: vault.Opaque, Value: secret.Of(rawJSON(2).Draw(t, "element"))}
 		}
 		return vault.Field{
-			Name: customNames.Draw(t, "name"), Kind: customKinds.Draw(t, "kind"), Value: bytesOf().Draw(t, "value"), Extra: unknown().Draw(t, "members"),
+			Name: customNames().Draw(t, "name"), Kind: customKinds().Draw(t, "kind"), Value: bytesOf().Draw(t, "value"), Extra: unknown().Draw(t, "members"),
 		}
 	})
 }
@@ -113,7 +120,7 @@ func pasts(ty vault.Type) *rapid.Generator[vault.Past] {
 		case 2:
 			p.Kind, p.Field = vault.Opaque, "tags"
 		case 3:
-			p.Kind, p.Field = customKinds.Draw(t, "kind"), customNames.Draw(t, "field")
+			p.Kind, p.Field = customKinds().Draw(t, "kind"), customNames().Draw(t, "field")
 		default:
 			ft := rapid.SampledFrom(ty.Fields).Draw(t, "field")
 			p.Kind, p.Field = kindOf(ft), ft.Name
@@ -125,7 +132,9 @@ func pasts(ty vault.Type) *rapid.Generator[vault.Past] {
 	})
 }
 
-var tagNames = rapid.StringMatching(`[a-c é,]{1,2}`)
+func tagNames() *rapid.Generator[string] {
+	return rapid.StringMatching(`[a-c é,]{1,2}`)
+}
 
 func items() *rapid.Generator[vault.Item] {
 	return rapid.Custom(func(t *rapid.T) vault.Item {
@@ -137,7 +146,7 @@ func items() *rapid.Generator[vault.Item] {
 			}
 		}
 		it.Fields = append(it.Fields, rapid.SliceOfN(customs(), 0, 4).Draw(t, "custom")...)
-		it.Tags = rapid.SliceOfN(tagNames, 0, 3).Draw(t, "tags")
+		it.Tags = rapid.SliceOfN(tagNames(), 0, 3).Draw(t, "tags")
 		it.History = rapid.SliceOfN(pasts(ty), 0, 4).Draw(t, "history")
 		if rapid.Bool().Draw(t, "dated") {
 			it.Created, it.Updated = times().Draw(t, "created"), times().Draw(t, "updated")
@@ -149,7 +158,7 @@ func items() *rapid.Generator[vault.Item] {
 func edits(ty vault.Type) *rapid.Generator[vault.Edit] {
 	sets := rapid.Custom(func(t *rapid.T) vault.Field {
 		if rapid.Bool().Draw(t, "custom") {
-			return vault.Field{Name: customNames.Draw(t, "name"), Kind: customKinds.Draw(t, "kind"), Value: bytesOf().Draw(t, "value")}
+			return vault.Field{Name: customNames().Draw(t, "name"), Kind: customKinds().Draw(t, "kind"), Value: bytesOf().Draw(t, "value")}
 		}
 		ft := rapid.SampledFrom(ty.Fields).Draw(t, "field")
 		return vault.Field{Name: ft.Name, Kind: kindOf(ft), Value: bytesOf().Draw(t, "value")}
@@ -158,9 +167,9 @@ func edits(ty vault.Type) *rapid.Generator[vault.Edit] {
 		return vault.Edit{
 			Name:   rapid.SampledFrom([]string{"", "mail", "post", "cafe\u0301"}).Draw(t, "name"),
 			Set:    rapid.SliceOfN(sets, 0, 3).Draw(t, "set"),
-			Remove: rapid.SliceOfN(customNames, 0, 2).Draw(t, "remove"),
-			Tag:    rapid.SliceOfN(tagNames, 0, 2).Draw(t, "tag"),
-			Untag:  rapid.SliceOfN(tagNames, 0, 2).Draw(t, "untag"),
+			Remove: rapid.SliceOfN(customNames(), 0, 2).Draw(t, "remove"),
+			Tag:    rapid.SliceOfN(tagNames(), 0, 2).Draw(t, "tag"),
+			Untag:  rapid.SliceOfN(tagNames(), 0, 2).Draw(t, "untag"),
 		}
 	})
 }
