@@ -55,6 +55,9 @@ func (a *App) CreateAccount(ctx context.Context, profile, vaultName string) (acc
 	if err != nil {
 		return nil, false, err
 	}
+	if err := home.MarkUnlocked(profile, a.Now()); err != nil {
+		a.Verbose("the time of the unlock is not kept: " + err.Error())
+	}
 	what := fmt.Sprintf("made the vault %q in %s", vaultName, path)
 	backup := "to back it up, copy that file; without the master password nobody opens it, you neither"
 	if a.HasSource() {
