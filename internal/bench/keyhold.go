@@ -33,7 +33,11 @@ func (b *bench) keyholds(ctx context.Context) []*command {
 		b.notef("keyhold: %v", err)
 		return nil
 	}
-	var cmds []*command
+	nowhere := b.env("KEYHOLD_HOME=" + filepath.Join(b.tmp, "nowhere"))
+	cmds := []*command{
+		{name: "keyhold version", program: b.keyhold, args: fixed("version"), env: nowhere},
+		{name: "keyhold --help", program: b.keyhold, args: fixed("--help"), env: nowhere},
+	}
 	for _, n := range b.sizes {
 		home := filepath.Join(b.tmp, fmt.Sprintf("home%d", n))
 		b.cleanup = append(b.cleanup, func() { _ = b.keyholdIn(context.WithoutCancel(ctx), home, "", "lock") })
