@@ -55,9 +55,7 @@ func (a *App) CreateAccount(ctx context.Context, profile, vaultName string) (acc
 	if err != nil {
 		return nil, false, err
 	}
-	if err := home.MarkUnlocked(profile, a.Now()); err != nil {
-		a.Verbose("the time of the unlock is not kept: " + err.Error())
-	}
+	a.markUnlocked(home, profile)
 	what := fmt.Sprintf("made the vault %q in %s", vaultName, path)
 	backup := "to back it up, copy that file; without the master password nobody opens it, you neither"
 	if a.HasSource() {
@@ -77,13 +75,19 @@ func offer(vaultName, path string) string {
 		"sealed under a master password that only you know and nobody can recover.\n", vaultName, path)
 }
 
-// AskFirst asks for what CreateAccount needs before the first item's own
-// questions are asked, so that nothing is made if one of them is not answered.
-func (a *App) AskFirst(ctx context.Context) error {
-	name, profile := a.split(a.Settings.Vault)
+// firstVault returns the vault that the first item makes, and its profile.
+func (a *App) firstVault() (name, profile string) {
+	name, profile = a.split(a.Settings.Vault)
 	if name == "" {
 		name = FirstVault
 	}
+	return name, profile
+}
+
+// AskFirst asks for what CreateAccount needs before the first item's own
+// questions are asked, so that nothing is made if one of them is not answered.
+func (a *App) AskFirst(ctx context.Context) error {
+	name, profile := a.firstVault()
 	path, err := a.StorePath(profile)
 	if err != nil {
 		return err
@@ -128,10 +132,7 @@ func (a *App) OpenOrMake(ctx context.Context) (vault.Vault, backend.Info, error)
 	if !errors.As(err, &none) {
 		return v, info, err
 	}
-	name, profile := a.split(a.Settings.Vault)
-	if name == "" {
-		name = FirstVault
-	}
+	name, profile := a.firstVault()
 	if _, err := a.CreateVault(ctx, name+"@"+profile); err != nil && !errors.Is(err, vault.ErrExists) {
 		return nil, backend.Info{}, err // that it is there by now is as good
 	}

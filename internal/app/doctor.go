@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/keyhold/keyhold/internal/config"
@@ -42,9 +41,6 @@ func (a *App) Diagnose(ctx context.Context) []Diagnosis {
 	return d.found
 }
 
-// quote returns s as one word of a POSIX shell.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
-
 type doctor struct {
 	*App
 	found []Diagnosis
@@ -71,14 +67,14 @@ func (d *doctor) home() {
 		d.ok("home", "%s is not there yet", home.Dir())
 		return
 	case err != nil:
-		d.bad("home", "ls -ld "+quote(home.Dir()), "%v", err)
+		d.bad("home", "ls -ld "+Quote(home.Dir()), "%v", err)
 		return
 	case !info.IsDir():
-		d.bad("home", "ls -ld "+quote(home.Dir()), "%s is no directory", home.Dir())
+		d.bad("home", "ls -ld "+Quote(home.Dir()), "%s is no directory", home.Dir())
 		return
 	}
 	if _, err := home.ID(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		d.bad("home", "rm "+quote(home.Path("id")), "the identity of the home cannot be read: %v; a new one ends every session", err)
+		d.bad("home", "rm "+Quote(home.Path("id")), "the identity of the home cannot be read: %v; a new one ends every session", err)
 	}
 	open := 0
 	const others, writable = 0o077, 0o022
@@ -92,7 +88,7 @@ func (d *doctor) home() {
 		}
 		if i, err := e.Info(); err == nil && runtime.GOOS != "windows" && i.Mode().Perm()&mask != 0 && i.Mode()&fs.ModeSymlink == 0 {
 			open++
-			d.bad("permissions", "chmod go= "+quote(path), "%s can be used by others (mode %04o)", path, i.Mode().Perm())
+			d.bad("permissions", "chmod go= "+Quote(path), "%s can be used by others (mode %04o)", path, i.Mode().Perm())
 		}
 		return nil
 	})
@@ -219,7 +215,7 @@ func (d *doctor) store(ctx context.Context) {
 	err = bolt.New(path).Check(ctx)
 	switch {
 	case errors.Is(err, kv.ErrDamaged):
-		d.bad("store", "cp "+quote(path)+" "+quote(path+".damaged-copy"), "%v; keep a copy, and put a backup in its place", err)
+		d.bad("store", "cp "+Quote(path)+" "+Quote(path+".damaged-copy"), "%v; keep a copy, and put a backup in its place", err)
 	case err != nil:
 		d.bad("store", "keyhold doctor", "%v", err)
 	default:

@@ -51,7 +51,7 @@ func (a *App) warnOpenHome() {
 		return
 	}
 	if info, err := os.Stat(home.Dir()); err == nil && info.Mode().Perm()&others != 0 {
-		a.Messages().Warn("open_home", fmt.Sprintf("others can write to %s: chmod go-w %s", home.Dir(), quote(home.Dir())))
+		a.Messages().Warn("open_home", fmt.Sprintf("others can write to %s: chmod go-w %s", home.Dir(), Quote(home.Dir())))
 	}
 }
 

@@ -202,12 +202,17 @@ func (a *App) unlock(ctx context.Context, profile string, pw secret.String) (sec
 		return secret.Bytes{}, &WrongPasswordError{worked}
 	}
 	if err == nil {
-		// In a home that cannot be written to it is not remembered.
-		if err := home.MarkUnlocked(profile, a.Now()); err != nil {
-			a.Verbose("the time of the unlock is not kept: " + err.Error())
-		}
+		a.markUnlocked(home, profile)
 	}
 	return keys, err
+}
+
+// markUnlocked remembers that the master password opened the profile, but not
+// in a home that cannot be written to.
+func (a *App) markUnlocked(home *device.Home, profile string) {
+	if err := home.MarkUnlocked(profile, a.Now()); err != nil {
+		a.Verbose("the time of the unlock is not kept: " + err.Error())
+	}
 }
 
 // tryStart opens a session if some keyring keeps its key. That none does is no

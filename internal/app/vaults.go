@@ -186,10 +186,7 @@ func (e *unconfirmedError) Hint() string { return e.try }
 func (a *App) again(flag string) string {
 	words := []string{"keyhold"}
 	for _, w := range a.Args {
-		if strings.Trim(w, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./@=:,+%") != "" || w == "" {
-			w = quote(w)
-		}
-		words = append(words, w)
+		words = append(words, Quote(w))
 	}
 	return strings.Join(append(words, flag), " ")
 }
@@ -200,7 +197,7 @@ func (a *App) Where(vaultToo bool) string {
 	_, profile := a.split(a.Settings.Vault)
 	rest := ""
 	if v, err := a.layers.Resolve("vault"); vaultToo && err == nil && v.Source == config.Flag {
-		rest = " --vault " + quote(v.Value)
+		rest = " --vault " + Quote(v.Value)
 	}
 	if typed, err := a.layers.Resolve("profile"); (err == nil && typed.Source == config.Flag || profile != a.Settings.Profile) && !strings.Contains(rest, "@") {
 		rest += " --profile " + profile

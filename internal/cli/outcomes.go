@@ -96,7 +96,7 @@ func (o outcome) hint(a *app.App, err error) string {
 	case o.code == "usage" && try == "keyhold --help" && a.Command != "":
 		try = a.Command + " --help"
 	}
-	if !strings.Contains(try, "keyhold ") || strings.HasSuffix(try, "--help") || strings.Contains(try, "keyhold help") || strings.Contains(try, "$(") {
+	if !strings.Contains(try, "keyhold ") || strings.HasSuffix(try, "--help") || strings.Contains(try, "keyhold help") || strings.Contains(try, "$(") || strings.Contains(try, "--profile") {
 		return try
 	}
 	item := strings.Contains(try, "keyhold put") || strings.Contains(try, "keyhold get") || strings.Contains(try, "keyhold ls") || several != nil

@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"errors"
+	"cmp"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -141,7 +141,7 @@ func load(a *app.App, cmd *cobra.Command) error {
 	settings, file := a.Load(complete.Flags(cmd))
 	switch {
 	case cmd.Annotations[app.AnySettings] != "":
-		a.SettingsError = errors.Join(settings, file)
+		a.SettingsError = cmp.Or(settings, file)
 		return nil
 	case settings != nil:
 		return settings

@@ -44,16 +44,8 @@ func missing(cmd *cobra.Command, names []string) error {
 }
 
 func tooMany(cmd *cobra.Command, extra string) error {
-	return &app.UsageError{Message: "one argument too many, " + quote(extra) + ": " + cmd.UseLine(), Try: cmd.CommandPath() + " --help"}
+	return &app.UsageError{Message: "one argument too many, " + Quote(extra) + ": " + cmd.UseLine(), Try: cmd.CommandPath() + " --help"}
 }
 
-// Quote returns s as one word of a POSIX shell.
-func Quote(s string) string {
-	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-"
-	if s != "" && strings.Trim(s, safe) == "" && s[0] != '-' {
-		return s
-	}
-	return quote(s)
-}
-
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+// Quote is app.Quote, at hand where arguments are.
+func Quote(s string) string { return app.Quote(s) }

@@ -2,7 +2,6 @@ package itemcmd
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,30 +48,15 @@ func (o *findOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer v.Close()
-	var entries []vault.Entry
-	var damaged []error
-	for e, err := range v.Entries(ctx) {
-		var d *vault.DamagedError
-		switch {
-		case errors.As(err, &d):
-			damaged = append(damaged, err)
-			continue
-		case err != nil:
-			return err
-		case q.MatchEntry(e):
-			entries = append(entries, e)
-			continue
+	entries, damaged, err := o.collect(ctx, v, func(e vault.Entry) (bool, error) {
+		if q.MatchEntry(e) {
+			return true, nil
 		}
-		// Tags and fields stand in the data.
-		it, err := v.Item(ctx, e.ID)
-		switch {
-		case errors.As(err, &d):
-			damaged = append(damaged, err)
-		case err != nil && !errors.Is(err, vault.ErrNotFound): // removed meanwhile
-			return err
-		case err == nil && q.MatchItem(it, o.all):
-			entries = append(entries, e)
-		}
+		it, err := v.Item(ctx, e.ID) // tags and fields stand in the data
+		return err == nil && q.MatchItem(it, o.all), err
+	})
+	if err != nil {
+		return err
 	}
 	if err := o.list(info, entries); err != nil {
 		return err

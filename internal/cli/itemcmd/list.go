@@ -2,6 +2,8 @@ package itemcmd
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +31,30 @@ func sortEntries(entries []vault.Entry) {
 	slices.SortFunc(entries, func(a, b vault.Entry) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
+}
+
+// collect returns the entries that keep wants, and what is wrong with those that
+// do not open. One that was removed before keep could open it is left out.
+func (l *lister) collect(ctx context.Context, v vault.Vault, keep func(vault.Entry) (bool, error)) (entries []vault.Entry, damaged []error, err error) {
+	var d *vault.DamagedError
+	for e, err := range v.Entries(ctx) {
+		if err != nil && !errors.As(err, &d) {
+			return nil, nil, err
+		}
+		kept := false
+		if err == nil {
+			kept, err = keep(e)
+		}
+		switch {
+		case errors.As(err, &d):
+			damaged = append(damaged, err)
+		case err != nil && !errors.Is(err, vault.ErrNotFound):
+			return nil, nil, err
+		case kept:
+			entries = append(entries, e)
+		}
+	}
+	return entries, damaged, nil
 }
 
 // list prints the entries by name: names alone in a pipe, else with columns.

@@ -2,7 +2,6 @@ package itemcmd
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
@@ -71,32 +70,17 @@ func (o *lsOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer v.Close()
-	var entries []vault.Entry
-	var damaged []error
-	for e, err := range v.Entries(ctx) {
-		var d *vault.DamagedError
-		switch {
-		case errors.As(err, &d):
-			damaged = append(damaged, err)
-			continue
-		case err != nil:
-			return err
-		case !strings.HasPrefix(e.Name, o.prefix), kind != "" && e.Type != kind:
-			continue
+	entries, damaged, err := o.collect(ctx, v, func(e vault.Entry) (bool, error) {
+		if !strings.HasPrefix(e.Name, o.prefix) || kind != "" && e.Type != kind {
+			return false, nil
 		}
-		if len(o.tags) > 0 {
-			has, err := o.tagged(ctx, v, e)
-			switch {
-			case errors.As(err, &d):
-				damaged = append(damaged, err)
-			case err != nil && !errors.Is(err, vault.ErrNotFound): // removed meanwhile
-				return err
-			}
-			if !has {
-				continue
-			}
+		if len(o.tags) == 0 {
+			return true, nil
 		}
-		entries = append(entries, e)
+		return o.tagged(ctx, v, e)
+	})
+	if err != nil {
+		return err
 	}
 	if o.tree {
 		sortEntries(entries)
