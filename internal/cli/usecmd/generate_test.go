@@ -99,7 +99,7 @@ func TestGenerateUsage(t *testing.T) {
 		{[]string{"--words", "5", "--no-lookalikes"}, "--words and --no-lookalikes do not go together", "keyhold generate --words 5"},
 		{[]string{"--count", "0"}, "--count is 1 to 1000, not 0", "keyhold generate --count 10"},
 		{[]string{"--count", "1001"}, "--count is 1 to 1000, not 1001", "keyhold generate --count 10"},
-		{[]string{"mail"}, "one argument too many, 'mail': generate [flags]", "generate --help"},
+		{[]string{"mail"}, "one argument too many, mail: generate [flags]", "generate --help"},
 	}
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
