@@ -57,6 +57,8 @@ func (b *bench) keyholds(ctx context.Context) []*command {
 		cmds = append(cmds,
 			row("get", func(round int) []string { return []string{"get", itemName(round * 7 % n)} }),
 			row("ls", fixed("ls")),
+			row("find", fixed("find", "site0042")),
+			row("completion", func(round int) []string { return []string{"__complete", "get", itemName(round * 7 % n)[:12]} }),
 			put,
 		)
 	}

@@ -1,6 +1,6 @@
 // Bench times whole processes: keyhold's everyday commands at several sizes of
-// the vault, as ratios to a Go hello-world of the same run, with pass beside
-// them where it is installed.
+// the vault, as ratios to a Go hello-world of the same run, with pass and
+// keepassxc-cli beside them where they are installed.
 //
 // Commands run one at a time, every round in another order, so that what
 // disturbs the machine, or a write that still settles, falls on all alike.
@@ -40,12 +40,12 @@ func main() {
 }
 
 func parse(args []string) (options, error) {
-	o := options{sizes: []int{10, 1_000, 10_000}}
+	o := options{sizes: []int{10, 1_000, 10_000, 100_000}}
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.StringVar(&o.keyhold, "keyhold", "", "the `binary` to time; without it only hello is timed")
 	fs.StringVar(&o.dir, "dir", os.TempDir(), "where the homes are made; on tmpfs a write costs nothing")
 	fs.IntVar(&o.rounds, "rounds", 200, "rounds; a slow command runs in some of them only")
-	fs.Func("items", "sizes of the vault, separated by commas (default 10,1000,10000)", func(s string) error {
+	fs.Func("items", "sizes of the vault, separated by commas (default 10,1000,10000,100000)", func(s string) error {
 		o.sizes = nil
 		for part := range strings.SplitSeq(s, ",") {
 			n, err := strconv.Atoi(part)
@@ -102,6 +102,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if o.keyhold != "" {
 		cmds = append(cmds, b.keyholds(ctx)...)
 		cmds = append(cmds, b.passes(ctx)...)
+		cmds = append(cmds, b.keepassxcs(ctx)...)
 	}
 	if err := measure(ctx, cmds, o.rounds); err != nil {
 		return err

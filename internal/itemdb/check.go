@@ -16,6 +16,7 @@ const (
 	NoRecord                    // data without a record
 	StrayIndex                  // an index entry that no record has
 	NoIndex                     // a record that the index lacks
+	StrayTags                   // tags without a record
 	UnknownKey                  // a key of no known form
 )
 
@@ -32,6 +33,8 @@ func (f Fault) String() string {
 		return "the index has it under a wrong name"
 	case NoIndex:
 		return "the index lacks it"
+	case StrayTags:
+		return "there are tags of it alone"
 	case UnknownKey:
 		return "a key has an unknown form"
 	default:
@@ -83,6 +86,13 @@ func Check(tx kv.Tx, vault ID) []Problem {
 		r, ok, err := Get(tx, vault, id)
 		if err == nil && (!ok || r.Index != [32]byte(k[prefixSize:])) {
 			report(id, StrayIndex)
+		}
+	}
+	for k := range tx.Scan(key(tagsKind, vault)) {
+		if len(k) != prefixSize+16 {
+			report(ID{}, UnknownKey)
+		} else if tx.Get(key(recordKind, vault, k[prefixSize:])) == nil {
+			report(ID(k[prefixSize:]), StrayTags)
 		}
 	}
 	return problems

@@ -18,6 +18,7 @@ const (
 	recordKind = "in" // item: record, with the sealed name
 	dataKind   = "id" // item: sealed data
 	indexKind  = "ix" // index, item: nothing
+	tagsKind   = "it" // item: sealed tags, if it has any
 	prefixSize = 2 + 16
 )
 
@@ -30,17 +31,23 @@ func key(kind string, vault ID, rest ...[]byte) []byte {
 	return k
 }
 
-// Put stores an item: its record, its data and, if r.Index is not zero, its
-// place in the index. What was stored under its ID before is replaced, even if
-// that is damaged. It keeps none of the slices.
-func Put(tx kv.Tx, vault ID, r Record, data []byte) error {
+// Put stores an item: its record, its data, its tags unless they are empty and,
+// if r.Index is not zero, its place in the index. What was stored under its ID
+// before is replaced, even if that is damaged. It keeps none of the slices.
+func Put(tx kv.Tx, vault ID, r Record, data, tags []byte) error {
 	if err := PutRecord(tx, vault, r); err != nil {
 		return err
 	}
-	return tx.Put(key(dataKind, vault, r.ID[:]), data)
+	if err := tx.Put(key(dataKind, vault, r.ID[:]), data); err != nil {
+		return err
+	}
+	if len(tags) == 0 {
+		return tx.Delete(key(tagsKind, vault, r.ID[:]))
+	}
+	return tx.Put(key(tagsKind, vault, r.ID[:]), tags)
 }
 
-// PutRecord is Put without the data, which stays as it is: for the trash.
+// PutRecord is Put without data and tags, which stay as they are: for the trash.
 func PutRecord(tx kv.Tx, vault ID, r Record) error {
 	b, err := appendRecord(nil, r)
 	if err != nil {
@@ -106,6 +113,21 @@ func Data(tx kv.Tx, vault, id ID) ([]byte, bool, error) {
 	return b, b != nil, nil
 }
 
+// Tags returns the sealed tags of an item, or nil. They are valid as its data is.
+func Tags(tx kv.Tx, vault, id ID) []byte { return tx.Get(key(tagsKind, vault, id[:])) }
+
+// AllTags yields the items of a vault that have tags, live and deleted, with
+// those, by ID. They are valid as the data of an item is.
+func AllTags(tx kv.Tx, vault ID) iter.Seq2[ID, []byte] {
+	return func(yield func(ID, []byte) bool) {
+		for k, v := range tx.Scan(key(tagsKind, vault)) {
+			if len(k) == prefixSize+16 && !yield(ID(k[prefixSize:]), v) {
+				return
+			}
+		}
+	}
+}
+
 // Lookup yields the records, live and deleted, that were stored with this
 // index, by ID; a zero index has none. An entry of the index whose record says
 // otherwise or is missing is passed over, and Check reports it. A record that
@@ -152,21 +174,23 @@ func Records(tx kv.Tx, vault ID) iter.Seq2[Record, error] {
 	}
 }
 
-// Delete removes an item, its data and its index entry. An item that is not
+// Delete removes an item with all that is kept of it. An item that is not
 // there is no error, nor is one that is damaged.
 func Delete(tx kv.Tx, vault, id ID) error {
 	if err := dropIndex(tx, vault, id, [32]byte{}); err != nil {
 		return err
 	}
-	if err := tx.Delete(key(recordKind, vault, id[:])); err != nil {
-		return err
+	for _, kind := range []string{recordKind, dataKind, tagsKind} {
+		if err := tx.Delete(key(kind, vault, id[:])); err != nil {
+			return err
+		}
 	}
-	return tx.Delete(key(dataKind, vault, id[:]))
+	return nil
 }
 
 // DeleteVault removes everything of a vault.
 func DeleteVault(tx kv.Tx, vault ID) error {
-	for _, kind := range []string{recordKind, dataKind, indexKind} {
+	for _, kind := range []string{recordKind, dataKind, indexKind, tagsKind} {
 		if err := deleteWhere(tx, key(kind, vault), func([]byte) bool { return true }); err != nil {
 			return err
 		}

@@ -66,9 +66,9 @@ func TestPut(t *testing.T) {
 		other.Type, other.Name = strings.Repeat("t", 255), nil
 		update(func(tx kv.Tx) error {
 			return errors.Join(
-				itemdb.Put(tx, vaultA, two, []byte("data two")),
-				itemdb.Put(tx, vaultA, one, []byte("data one")),
-				itemdb.Put(tx, vaultB, other, nil),
+				itemdb.Put(tx, vaultA, two, []byte("data two"), []byte("tags two")),
+				itemdb.Put(tx, vaultA, one, []byte("data one"), nil),
+				itemdb.Put(tx, vaultB, other, nil, nil),
 				tx.Put([]byte("j"), nil), tx.Put([]byte("h"), nil),
 			)
 		})
@@ -94,6 +94,15 @@ func TestPut(t *testing.T) {
 			}
 			if got, ok, err := itemdb.Data(tx, vaultA, one.ID); !ok || err != nil || string(got) != "data one" {
 				t.Errorf("Data = %q, %v, %v", got, ok, err)
+			}
+			for id, tags := range itemdb.AllTags(tx, vaultA) {
+				if id != two.ID || string(tags) != "tags two" {
+					t.Errorf("tags of %v: %q", id, tags)
+				}
+				break
+			}
+			if a, b := itemdb.Tags(tx, vaultA, two.ID), itemdb.Tags(tx, vaultA, one.ID); string(a) != "tags two" || b != nil {
+				t.Errorf("Tags = %q, %q", a, b)
 			}
 			if _, ok, err := itemdb.Data(tx, vaultB, two.ID); ok || err != nil {
 				t.Errorf("Data of another vault = %v, %v", ok, err)
@@ -124,7 +133,7 @@ func TestReplace(t *testing.T) {
 				if data == "" {
 					return itemdb.PutRecord(tx, vaultA, r)
 				}
-				return itemdb.Put(tx, vaultA, r, []byte(data))
+				return itemdb.Put(tx, vaultA, r, []byte(data), []byte(strings.TrimPrefix(data, "three")))
 			})
 			update(func(tx kv.Tx) error {
 				if got := itemdb.Check(tx, vaultA); got != nil {
@@ -151,6 +160,9 @@ func TestReplace(t *testing.T) {
 			if got, _, _ := itemdb.Data(tx, vaultA, r.ID); string(got) != "three" {
 				t.Errorf("PutRecord changed the data to %q", got)
 			}
+			if got := itemdb.Tags(tx, vaultA, r.ID); got != nil {
+				t.Errorf("the tags %q are left", got)
+			}
 			return itemdb.Delete(tx, vaultA, r.ID)
 		})
 		update(func(tx kv.Tx) error {
@@ -167,7 +179,7 @@ func TestDeleteVault(t *testing.T) {
 		update(func(tx kv.Tx) error {
 			for i := range byte(200) {
 				for _, v := range []itemdb.ID{vaultA, vaultB} {
-					if err := itemdb.Put(tx, v, record(i, i), make([]byte, 300)); err != nil {
+					if err := itemdb.Put(tx, v, record(i, i), make([]byte, 300), nil); err != nil {
 						return err
 					}
 				}
@@ -201,7 +213,7 @@ func TestDamaged(t *testing.T) {
 		good, bad := record(1, 7), record(2, 7)
 		id := bad.ID
 		update(func(tx kv.Tx) error {
-			return errors.Join(itemdb.Put(tx, vaultA, good, nil), itemdb.Put(tx, vaultA, bad, nil),
+			return errors.Join(itemdb.Put(tx, vaultA, good, nil, nil), itemdb.Put(tx, vaultA, bad, nil, nil),
 				tx.Put(rawKey("in", vaultA, id[:]...), []byte{1, 2, 3}))
 		})
 		update(func(tx kv.Tx) error {
@@ -228,7 +240,7 @@ func TestDamaged(t *testing.T) {
 		})
 		update(func(tx kv.Tx) error { // is repaired by putting it again
 			bad.Index = index(9)
-			return itemdb.Put(tx, vaultA, bad, nil)
+			return itemdb.Put(tx, vaultA, bad, nil, nil)
 		})
 		update(func(tx kv.Tx) error {
 			if got := itemdb.Check(tx, vaultA); got != nil {
@@ -254,7 +266,7 @@ func TestCheck(t *testing.T) {
 				if ids[i] = r.ID; i == 7 {
 					continue
 				}
-				if err := itemdb.Put(tx, vaultA, r, nil); err != nil {
+				if err := itemdb.Put(tx, vaultA, r, nil, nil); err != nil {
 					return err
 				}
 			}
@@ -306,14 +318,14 @@ func TestErrors(t *testing.T) {
 	t.Parallel()
 	db := memory.New()
 	r := record(1, 7)
-	if err := db.Update(t.Context(), func(tx kv.Tx) error { return itemdb.Put(tx, vaultA, r, nil) }); err != nil {
+	if err := db.Update(t.Context(), func(tx kv.Tx) error { return itemdb.Put(tx, vaultA, r, nil, nil) }); err != nil {
 		t.Fatal(err)
 	}
 	renamed, long := record(1, 8), record(1, 7)
 	long.Type = strings.Repeat("t", 256)
 	err := db.View(t.Context(), func(tx kv.Tx) error {
 		for name, err := range map[string]error{
-			"Put": itemdb.Put(tx, vaultA, r, nil), "PutRecord": itemdb.PutRecord(tx, vaultA, renamed),
+			"Put": itemdb.Put(tx, vaultA, r, nil, nil), "PutRecord": itemdb.PutRecord(tx, vaultA, renamed),
 			"Delete": itemdb.Delete(tx, vaultA, r.ID), "Delete of nothing": itemdb.Delete(tx, vaultB, r.ID),
 			"DeleteVault": itemdb.DeleteVault(tx, vaultA),
 		} {
@@ -321,7 +333,7 @@ func TestErrors(t *testing.T) {
 				t.Errorf("%s = %v, want ErrReadOnly", name, err)
 			}
 		}
-		if err := itemdb.Put(tx, vaultA, long, nil); !errors.Is(err, itemdb.ErrType) {
+		if err := itemdb.Put(tx, vaultA, long, nil, nil); !errors.Is(err, itemdb.ErrType) {
 			t.Errorf("Put of a long type = %v, want ErrType", err)
 		}
 		return nil
@@ -337,7 +349,7 @@ func BenchmarkRecords(b *testing.B) {
 			for i := range 10000 {
 				r := record(byte(i), byte(i))
 				r.ID[0], r.ID[1], r.Name = byte(i*7), byte(i>>8), make([]byte, 94)
-				if err := itemdb.Put(tx, vaultA, r, make([]byte, 400)); err != nil {
+				if err := itemdb.Put(tx, vaultA, r, make([]byte, 400), nil); err != nil {
 					return err
 				}
 			}

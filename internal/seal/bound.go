@@ -38,7 +38,7 @@ var errKeyVersion = errors.New("key versions count from 1")
 
 // bound seals in envelope version 2.
 type bound struct {
-	index
+	local
 	aead cipher.AEAD
 	aad  [aadSize]byte // with field and item left zero
 	scratches
@@ -54,7 +54,7 @@ func Bound(vault ID, keyVersion uint64, key VaultKey) (Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := newIndex(k)
+	l, err := newLocal(k)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func Bound(vault ID, keyVersion uint64, key VaultKey) (Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &bound{index: x, aead: aead}
+	v := &bound{local: l, aead: aead}
 	copy(v.aad[:], itemInfo)
 	copy(v.aad[aadVault:], vault[:])
 	binary.BigEndian.PutUint64(v.aad[aadVersion:], keyVersion)

@@ -21,7 +21,7 @@ const (
 
 // compatible seals in envelope version 1, directly under the vault key.
 type compatible struct {
-	index
+	local
 	aead cipher.AEAD
 	scratches
 }
@@ -33,7 +33,7 @@ func Compatible(key VaultKey) (Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := newIndex(k)
+	l, err := newLocal(k)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func Compatible(key VaultKey) (Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &compatible{index: x, aead: aead}, nil
+	return &compatible{local: l, aead: aead}, nil
 }
 
 func (v *compatible) SealName(rand io.Reader, _ ID, name string) ([]byte, error) {

@@ -1,14 +1,10 @@
 package seal
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"sync"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 
 	"github.com/keyhold/keyhold/internal/secret"
 )
@@ -74,20 +70,11 @@ type Vault interface {
 	// NameIndex returns the value by which an item with exactly this name is
 	// found. Names that differ only in Unicode normalisation share it.
 	NameIndex(name string) [32]byte
-}
-
-// index computes the values of NameIndex: HMAC-SHA-256 of the NFC form.
-type index []byte
-
-func newIndex(vaultKey []byte) (index, error) { return expand(vaultKey, "keyhold/name-index/2") }
-
-func (x index) NameIndex(name string) [32]byte {
-	if !norm.NFC.IsNormalString(name) {
-		name = norm.NFC.String(name)
-	}
-	mac := hmac.New(sha256.New, x)
-	io.WriteString(mac, name) //nolint:errcheck // a hash never fails
-	return [32]byte(mac.Sum(nil))
+	// SealTags seals the tags of an item, of which there must be some, for a
+	// copy beside the item that never leaves this machine.
+	SealTags(rand io.Reader, item ID, tags []string) ([]byte, error)
+	// OpenTags opens what SealTags made for that item, or is ErrDamaged.
+	OpenTags(item ID, blob []byte) ([]string, error)
 }
 
 // A scratch holds what opening one name needs, to be used again for the next:

@@ -29,6 +29,14 @@ type Trashed struct {
 	Deleted time.Time
 }
 
+// A Tagger knows the tags of items without opening their data.
+type Tagger interface {
+	// Tags returns the tags of the items that have any, by ID, also of those in
+	// the trash. Where a copy of the tags does not open, it opens the item; one
+	// that does not open either is left out.
+	Tags(ctx context.Context) (map[string][]string, error)
+}
+
 // A Checker verifies everything that a vault consists of.
 type Checker interface {
 	// Check changes no item and returns what is wrong, each item once. What

@@ -18,33 +18,35 @@ type Query struct{ words [][]byte }
 // NewQuery returns the query for the words in text.
 func NewQuery(text string) Query { return Query{bytes.Fields(fold(nil, text))} }
 
-// MatchEntry reports whether all words occur in the name of e. An item whose
-// entry does not match may still do so by its tags and fields.
-func (q Query) MatchEntry(e Entry) bool {
+// MatchEntry reports whether each word occurs in the name of e or in one of its
+// tags. An item whose entry does not match may still do so by its fields.
+func (q Query) MatchEntry(e Entry, tags []string) bool {
 	var room [128]byte // most names fit: nothing is allocated
 	name := fold(room[:0], e.Name)
 	for _, w := range q.words {
-		if !bytes.Contains(name, w) {
+		if !bytes.Contains(name, w) && !occurs(w, tags) {
 			return false
 		}
 	}
 	return true
 }
 
-// MatchItem reports whether each word occurs in the name or a tag of it or,
-// with all, in a field that is shown to everybody. It never looks at secrets,
-// the history and unknown members.
-func (q Query) MatchItem(it Item, all bool) bool {
+func occurs(word []byte, tags []string) bool {
+	return slices.ContainsFunc(tags, func(t string) bool { return bytes.Contains(fold(nil, t), word) })
+}
+
+// MatchItem reports whether each word occurs in the name or a tag of it or in
+// a field that is shown to everybody. It never looks at secrets, the history
+// and unknown members.
+func (q Query) MatchItem(it Item) bool {
 	missing := found(slices.Clone(q.words), it.Name)
 	for _, t := range it.Tags {
 		missing = found(missing, t)
 	}
-	if all && len(missing) > 0 {
-		t := TypeOf(it)
-		for _, f := range it.Fields {
-			if t.shows(f) {
-				missing = found(missing, string(f.Value.Reveal()))
-			}
+	t := TypeOf(it)
+	for _, f := range it.Fields {
+		if len(missing) > 0 && t.shows(f) {
+			missing = found(missing, string(f.Value.Reveal()))
 		}
 	}
 	return len(missing) == 0

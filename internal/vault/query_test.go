@@ -45,10 +45,10 @@ func TestQueryName(t *testing.T) {
 	}
 	for _, tt := range tests {
 		q := vault.NewQuery(tt.query)
-		if got := q.MatchEntry(vault.Entry{Name: tt.name}); got != tt.want {
+		if got := q.MatchEntry(vault.Entry{Name: tt.name}, nil); got != tt.want {
 			t.Errorf("%q in the entry %q: %v", tt.query, tt.name, got)
 		}
-		if got := q.MatchItem(vault.Item{Name: tt.name}, false); got != tt.want {
+		if got := q.MatchItem(vault.Item{Name: tt.name}); got != tt.want {
 			t.Errorf("%q in the item %q: %v", tt.query, tt.name, got)
 		}
 	}
@@ -77,10 +77,10 @@ func TestQueryItem(t *testing.T) {
 	}
 	for _, tt := range tests {
 		q := vault.NewQuery(tt.query)
-		if got := q.MatchItem(it, false); got != tt.names {
+		if got := q.MatchEntry(it.Entry(), it.Tags); got != tt.names {
 			t.Errorf("%q in names and tags: %v", tt.query, got)
 		}
-		if got := q.MatchItem(it, true); got != tt.everything {
+		if got := q.MatchItem(it); got != tt.everything {
 			t.Errorf("%q in all: %v", tt.query, got)
 		}
 	}
@@ -108,7 +108,7 @@ func TestQueryNeverSecrets(t *testing.T) {
 		for _, ft := range ty.Fields {
 			if !ft.Secret {
 				it := vault.Item{Type: ty.Name, Fields: []vault.Field{{Name: ft.Name, Value: value(canary)}}}
-				if !vault.NewQuery(canary).MatchItem(it, true) {
+				if !vault.NewQuery(canary).MatchItem(it) {
 					t.Errorf("%s of %s is not looked at", ft.Name, ty.Name)
 				}
 				continue
@@ -128,7 +128,7 @@ func TestQueryNeverSecrets(t *testing.T) {
 			if it.Type != "" && query == "c" {
 				continue // one letter stands for the others
 			}
-			if vault.NewQuery(query).MatchItem(it, true) {
+			if vault.NewQuery(query).MatchItem(it) {
 				t.Errorf("%s: found by %q", name, query)
 			}
 		}
@@ -142,20 +142,20 @@ func TestQueryProperties(t *testing.T) {
 	cased := rapid.StringMatching(`[a-zA-Zäé ßσΣжЖ文/.ǅ]{0,12}`)
 	rapid.Check(t, func(t *rapid.T) {
 		name, query := cased.Draw(t, "name"), cased.Draw(t, "query")
-		want := vault.NewQuery(query).MatchEntry(vault.Entry{Name: name})
+		want := vault.NewQuery(query).MatchEntry(vault.Entry{Name: name}, nil)
 		forms := map[string]func(string) string{
 			"NFD": norm.NFD.String, "NFC": norm.NFC.String, "lower": strings.ToLower, "title": strings.ToTitle,
 			"folded": func(s string) string { return strings.Map(unicode.SimpleFold, s) },
 		}
 		for how, form := range forms {
-			if got := vault.NewQuery(form(query)).MatchEntry(vault.Entry{Name: name}); got != want {
+			if got := vault.NewQuery(form(query)).MatchEntry(vault.Entry{Name: name}, nil); got != want {
 				t.Fatalf("query %s: %v, was %v", how, got, want)
 			}
-			if got := vault.NewQuery(query).MatchEntry(vault.Entry{Name: form(name)}); got != want {
+			if got := vault.NewQuery(query).MatchEntry(vault.Entry{Name: form(name)}, nil); got != want {
 				t.Fatalf("name %s: %v, was %v", how, got, want)
 			}
 		}
-		if !vault.NewQuery(name).MatchEntry(vault.Entry{Name: name}) {
+		if !vault.NewQuery(name).MatchEntry(vault.Entry{Name: name}, nil) {
 			t.Fatal("a name is not found by itself")
 		}
 
@@ -169,14 +169,15 @@ func TestQueryProperties(t *testing.T) {
 				bare.Fields = append(bare.Fields, vault.Field{Name: f.Name, Kind: f.Kind, Value: f.Value})
 			}
 		}
-		if got, want := q.MatchItem(it, true), q.MatchItem(bare, true); got != want {
+		if got, want := q.MatchItem(it), q.MatchItem(bare); got != want {
 			t.Fatalf("with its secrets %v, without %v", got, want)
 		}
 		bare.Fields = nil
-		if got, want := q.MatchItem(it, false), q.MatchItem(bare, true); got != want {
+		tagged := q.MatchEntry(it.Entry(), it.Tags)
+		if got, want := tagged, q.MatchItem(bare); got != want {
 			t.Fatalf("names and tags %v, of nothing else %v", got, want)
 		}
-		if q.MatchEntry(it.Entry()) && !q.MatchItem(it, false) || q.MatchItem(it, false) && !q.MatchItem(it, true) {
+		if q.MatchEntry(it.Entry(), nil) && !tagged || tagged && !q.MatchItem(it) {
 			t.Fatal("more to look at, less found")
 		}
 	})
@@ -192,7 +193,7 @@ func BenchmarkQueryMatchEntry(b *testing.B) {
 			for b.Loop() {
 				q, n := vault.NewQuery("e 99999"), 0
 				for _, e := range entries {
-					if q.MatchEntry(e) {
+					if q.MatchEntry(e, nil) {
 						n++
 					}
 				}

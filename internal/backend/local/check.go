@@ -2,6 +2,7 @@ package local
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -155,11 +156,11 @@ func (c *checker) layout(ctx context.Context) error {
 // known finds the items that each part of the store knows. Where a page cannot
 // be read it goes on behind it.
 func (c *checker) known(ctx context.Context) error {
-	for _, part := range vaults.Parts() {
+	for _, part := range itemdb.Parts() {
 		scan := func(first ...byte) error {
 			return c.d.Store.View(ctx, func(tx kv.Tx) error {
-				for id := range vaults.Known(tx, c.id, part, first...) {
-					c.ids[id] = true
+				for id := range itemdb.Known(tx, itemdb.ID(c.id), part, first...) {
+					c.ids[seal.ID(id)] = true
 				}
 				return nil
 			})
@@ -248,8 +249,10 @@ func (l loaded) open(k *opened, id seal.ID) (name string, what []string) {
 	case !l.hasData:
 		what = append(what, itemdb.NoData.String())
 	default:
-		if _, err := openData(k, id, l.data); err != nil {
+		if it, err := openData(k, id, l.data); err != nil {
 			what = append(what, "its data does not open")
+		} else if tags, err := openTags(k, id, l.tags); cmp.Or(l.tagsErr, err) != nil || !slices.Equal(tags, it.Tags) {
+			what = append(what, "the copy of its tags is damaged")
 		}
 	}
 	return name, what

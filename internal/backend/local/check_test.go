@@ -403,11 +403,11 @@ func TestCheckFlipped(t *testing.T) {
 // known returns the items that some part of the store knows.
 func (h *home) known() map[string]bool {
 	ids := map[string]bool{}
-	for _, part := range vaults.Parts() {
+	for _, part := range itemdb.Parts() {
 		for b := range 256 {
 			_ = h.db.View(h.Context(), func(tx kv.Tx) error {
-				for id := range vaults.Known(tx, h.first(), part, byte(b)) {
-					ids[id.String()] = true
+				for id := range itemdb.Known(tx, itemdb.ID(h.first()), part, byte(b)) {
+					ids[seal.ID(id).String()] = true
 				}
 				return nil
 			})

@@ -44,8 +44,27 @@ func sealItem(k seal.Vault, rand io.Reader, p vault.Put) (vault.Item, vaults.Put
 	if put.Name, err = k.SealName(rand, id, it.Name); err != nil {
 		return fail(err)
 	}
+	if put.Tags, err = sealTags(k, rand, id, it.Tags); err != nil {
+		return fail(err)
+	}
 	put.Data, err = k.SealData(rand, id, plain)
 	return it, put, err
+}
+
+// sealTags returns nil if there are none.
+func sealTags(k seal.Vault, rand io.Reader, id seal.ID, tags []string) ([]byte, error) {
+	if len(tags) == 0 {
+		return nil, nil
+	}
+	return k.SealTags(rand, id, tags)
+}
+
+// openTags opens what sealTags made.
+func openTags(k seal.Vault, id seal.ID, blob []byte) ([]string, error) {
+	if len(blob) == 0 {
+		return nil, nil
+	}
+	return k.OpenTags(id, blob)
 }
 
 // openItem opens what sealItem sealed. damage is what is wrong with the item

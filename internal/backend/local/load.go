@@ -17,9 +17,10 @@ const batch = 200
 // A loaded is an item as the store has it, still sealed.
 type loaded struct {
 	rec             itemdb.Record
-	data            []byte
+	data, tags      []byte
 	hasRec, hasData bool
-	recErr, dataErr error // itemdb.ErrDamaged, or kv.ErrDamaged where the store cannot be read
+	// itemdb.ErrDamaged, or kv.ErrDamaged where the store cannot be read
+	recErr, dataErr, tagsErr error
 }
 
 // load reads items, sealed. What cannot be read does not keep it from the rest.
@@ -29,6 +30,7 @@ func load(ctx context.Context, db kv.DB, vault seal.ID, ids []seal.ID) ([]loaded
 		for i, id := range ids {
 			list[i].readRecord(tx, vault, id)
 			list[i].readData(tx, vault, id)
+			list[i].readTags(tx, vault, id)
 		}
 		return nil
 	})
@@ -40,7 +42,8 @@ func load(ctx context.Context, db kv.DB, vault seal.ID, ids []seal.ID) ([]loaded
 		*l = loaded{}
 		l.recErr = db.View(ctx, func(tx kv.Tx) error { l.readRecord(tx, vault, id); return l.recErr })
 		l.dataErr = db.View(ctx, func(tx kv.Tx) error { l.readData(tx, vault, id); return nil })
-		for _, err := range []error{l.recErr, l.dataErr} {
+		l.tagsErr = db.View(ctx, func(tx kv.Tx) error { l.readTags(tx, vault, id); return nil })
+		for _, err := range []error{l.recErr, l.dataErr, l.tagsErr} {
 			if err != nil && !errors.Is(err, kv.ErrDamaged) && !errors.Is(err, itemdb.ErrDamaged) {
 				return nil, err
 			}
@@ -57,4 +60,8 @@ func (l *loaded) readRecord(tx kv.Tx, vault, id seal.ID) {
 func (l *loaded) readData(tx kv.Tx, vault, id seal.ID) {
 	l.data, l.hasData, _ = itemdb.Data(tx, itemdb.ID(vault), itemdb.ID(id)) // its error is always nil
 	l.data = slices.Clone(l.data)
+}
+
+func (l *loaded) readTags(tx kv.Tx, vault, id seal.ID) {
+	l.tags = slices.Clone(itemdb.Tags(tx, itemdb.ID(vault), itemdb.ID(id)))
 }

@@ -121,10 +121,10 @@ func (o owner) readVault(ctx context.Context, db kv.DB, id seal.ID) (v sealedVau
 				return fmt.Errorf("vault %s: %w: %s", id, vault.ErrDamaged, p.Fault)
 			}
 		}
-		for item := range vaults.Known(tx, id, vaults.NamePart) {
+		for item := range itemdb.Known(tx, itemdb.ID(id), itemdb.Names()) {
 			var l loaded
-			l.readRecord(tx, id, item)
-			l.readData(tx, id, item)
+			l.readRecord(tx, id, seal.ID(item))
+			l.readData(tx, id, seal.ID(item))
 			v.items = append(v.items, l)
 		}
 		return nil
@@ -148,6 +148,13 @@ func reseal(from, to seal.Vault, rand io.Reader, it loaded) (s vaults.SealedItem
 	}
 	defer plain.Wipe()
 	if s.Name, err = to.SealName(rand, s.ID, name); err != nil {
+		return s, err
+	}
+	item, err := vault.UnmarshalItem(plain)
+	if err != nil {
+		return s, &vault.DamagedError{ID: s.ID.String(), Name: name, Err: err}
+	}
+	if s.Tags, err = sealTags(to, rand, s.ID, item.Tags); err != nil {
 		return s, err
 	}
 	s.Data, err = to.SealData(rand, s.ID, plain)

@@ -48,18 +48,16 @@ func (o *findOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer v.Close()
-	entries, damaged, err := o.collect(ctx, v, func(e vault.Entry) (bool, error) {
-		if q.MatchEntry(e) {
+	tags := tagger(ctx, v)
+	return o.print(ctx, v, info, func(e vault.Entry) (bool, error) {
+		if q.MatchEntry(e, nil) {
 			return true, nil
 		}
-		it, err := v.Item(ctx, e.ID) // tags and fields stand in the data
-		return err == nil && q.MatchItem(it, o.all), err
+		if o.all {
+			it, err := v.Item(ctx, e.ID)
+			return err == nil && q.MatchItem(it), err
+		}
+		t, err := tags(e.ID)
+		return err == nil && q.MatchEntry(e, t), err
 	})
-	if err != nil {
-		return err
-	}
-	if err := o.list(info, entries); err != nil {
-		return err
-	}
-	return o.report(info, damaged)
 }

@@ -70,50 +70,48 @@ func (o *lsOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer v.Close()
-	entries, damaged, err := o.collect(ctx, v, func(e vault.Entry) (bool, error) {
+	tags := tagger(ctx, v)
+	keep := func(e vault.Entry) (bool, error) {
 		if !strings.HasPrefix(e.Name, o.prefix) || kind != "" && e.Type != kind {
 			return false, nil
 		}
 		if len(o.tags) == 0 {
 			return true, nil
 		}
-		return o.tagged(ctx, v, e)
-	})
+		has, err := tags(e.ID)
+		return err == nil && o.wants(has), err
+	}
+	if !o.tree {
+		return o.print(ctx, v, info, keep)
+	}
+	var names []string
+	damaged, err := collect(ctx, v, keep, func(e vault.Entry) { names = append(names, e.Name) })
 	if err != nil {
 		return err
 	}
-	if o.tree {
-		sortEntries(entries)
-		err = write(o.app.Out, []byte(tree(entries)))
-	} else {
-		err = o.list(info, entries)
-	}
-	if err != nil {
+	slices.Sort(names)
+	if err := write(o.app.Out, []byte(tree(names))); err != nil {
 		return err
 	}
 	return o.report(info, damaged)
 }
 
-// tagged reports whether an item has every tag that is asked for.
-func (o *lsOptions) tagged(ctx context.Context, v vault.Vault, e vault.Entry) (bool, error) {
-	it, err := v.Item(ctx, e.ID)
-	if err != nil {
-		return false, err
-	}
+// wants reports whether every tag that is asked for is among tags.
+func (o *lsOptions) wants(tags []string) bool {
 	for _, t := range o.tags {
-		if !slices.Contains(it.Tags, t) {
-			return false, nil
+		if !slices.Contains(tags, t) {
+			return false
 		}
 	}
-	return true, nil
+	return true
 }
 
 // tree draws the names as a tree of their parts between slashes.
-func tree(entries []vault.Entry) string {
+func tree(names []string) string {
 	var b strings.Builder
 	var above []string
-	for _, e := range entries {
-		parts := strings.Split(e.Name, "/")
+	for _, name := range names {
+		parts := strings.Split(name, "/")
 		same := 0
 		for same < len(parts)-1 && same < len(above) && parts[same] == above[same] {
 			same++

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/keyhold/keyhold/internal/kv"
@@ -62,24 +63,32 @@ func (d *DB) View(ctx context.Context, fn func(kv.Tx) error) error {
 		return d.fail(err)
 	}
 	defer release(f)
+	defer im.unmapFile()
 	data, err := im.bucket(dataBucket)
 	if err != nil {
 		return d.fail(err)
 	}
-	aborted, err := catch(func() error { return fn(&readTx{data: data}) })
+	aborted, err := im.catch(func() error { return fn(&readTx{data: data}) })
 	if aborted {
 		return d.fail(err)
 	}
 	return err
 }
 
-// catch runs fn and returns the error of an abort. Any other panic goes on.
-func catch(fn func() error) (aborted bool, err error) {
+// catch runs fn and returns the error of an abort, or of a fault in the mapping.
+// Any other panic goes on.
+func (im *image) catch(fn func() error) (aborted bool, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
 		case abort:
 			aborted, err = true, p.err
+		case fault:
+			if !im.maps(p.Addr()) {
+				panic(p)
+			}
+			aborted, err = true, damaged("%s", cause(p))
 		default:
 			panic(p)
 		}

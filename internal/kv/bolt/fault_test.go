@@ -47,6 +47,18 @@ var cuts = map[string]func(t *testing.T, c *crafted) error{
 			return nil
 		})
 	},
+	"reader in View, long scan": func(t *testing.T, c *crafted) error {
+		return New(c.path).View(t.Context(), func(tx kv.Tx) error {
+			n := 0
+			for range tx.Scan(nil) {
+				if n++; n == 100 {
+					c.cut()
+				}
+			}
+			t.Error("fn goes on after a fault")
+			return nil
+		})
+	},
 	"reader in Update": func(t *testing.T, c *crafted) error {
 		return New(c.path).Update(t.Context(), func(tx kv.Tx) error { c.cut(); _ = tx.Get(craftedKey(7)); return nil })
 	},
@@ -254,4 +266,25 @@ func TestInlineBuckets(t *testing.T) {
 	if got, err := im.parseBucket(page(leafFlag, 0)); err != nil || got.inline == nil {
 		t.Errorf("an empty bucket = %v", err)
 	}
+}
+
+// A bug of the function is not taken for a fault of the file.
+func TestBugInView(t *testing.T) {
+	t.Parallel()
+	c := craft(t)
+	defer func() {
+		if recover() == nil {
+			t.Error("the panic did not go on")
+		}
+		if !c.free() {
+			t.Error("the lock is still held")
+		}
+	}()
+	_ = New(c.path).View(t.Context(), func(tx kv.Tx) error {
+		for range tx.Scan(nil) { // to its end, so that the file is mapped
+		}
+		var nobody *crafted
+		nobody.path = "" //nolint:govet // the bug that is meant
+		return nil
+	})
 }

@@ -100,13 +100,15 @@ func metaSum(b []byte) uint64 {
 
 // An image is the file as its newest valid meta page describes it. It believes
 // nothing that it reads, and it reads with pread: whatever is in the file, the
-// worst that comes of it is an error.
+// worst that comes of it is an error. A long scan maps the file (mapping.go),
+// since fresh memory costs more than what is read into it.
 type image struct {
 	f        io.ReaderAt
 	size     int64
 	meta     meta
 	branches map[uint64]*page
 	leaf     *page // read last
+	mapped   []byte
 }
 
 func openImage(f *os.File) (*image, error) {
@@ -174,6 +176,9 @@ func readAt(f io.ReaderAt, b []byte, at int64) error {
 func (im *image) read(id uint64) ([]byte, error) {
 	if id < 2 || id >= im.meta.end {
 		return nil, damaged("page %d is outside of the file", id)
+	}
+	if im.mapped != nil {
+		return im.readMapped(id)
 	}
 	size := im.meta.pageSize
 	b := make([]byte, size)

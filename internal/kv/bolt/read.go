@@ -112,6 +112,9 @@ func (t tree) scan(prefix []byte, yield func(k, v []byte) bool) error {
 		if leaves > t.im.meta.end {
 			return damaged("the branches have no end")
 		}
+		if leaves == longScan {
+			t.im.mapFile()
+		}
 		at := &stack[len(stack)-1]
 		for ; at.i < at.p.count; at.i++ {
 			k := at.p.key(at.i)

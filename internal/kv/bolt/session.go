@@ -138,7 +138,7 @@ func (s *session) release() {
 
 // cause says what kind of panic p is. Its text may hold a key and is left out.
 func cause(p any) string {
-	if f, ok := p.(interface{ Addr() uintptr }); ok && f != nil {
+	if f, ok := p.(fault); ok && f != nil {
 		return "a page could not be read"
 	}
 	if e, ok := p.(runtime.Error); ok {

@@ -26,6 +26,7 @@ type Put struct {
 	Type       string
 	Name, Data []byte   // envelopes
 	Index      [32]byte // of the exact name
+	Tags       []byte   // a copy of the tags, sealed by its writer for itself; nil: none
 	Revision   uint64   // that it replaces; 0 for a new item
 	// Unique makes Apply return a *ConflictError if another item outside the
 	// trash has the same Index.
@@ -135,7 +136,7 @@ func (b *batch) put(p Put) error {
 		}
 	}
 	b.changed = true
-	return itemdb.Put(b.tx, itemdb.ID(b.vault), rec, p.Data)
+	return itemdb.Put(b.tx, itemdb.ID(b.vault), rec, p.Data, p.Tags)
 }
 
 func (p Put) check() error {

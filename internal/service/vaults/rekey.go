@@ -28,6 +28,7 @@ type SealedItem struct {
 	ID         seal.ID
 	Name, Data []byte // envelopes
 	Index      [32]byte
+	Tags       []byte // as in Put
 }
 
 // Rekey puts another key in place of a vault's, with the next key version, and
@@ -97,7 +98,7 @@ func replaceKeys(tx kv.Tx, v Vault, sender seal.ID, keys []MemberKey) error {
 // as an entry of the index that no item has.
 func replaceItems(tx kv.Tx, id seal.ID, items []SealedItem) error {
 	for _, p := range itemdb.Check(tx, itemdb.ID(id)) {
-		if p.Fault != itemdb.NoIndex && p.Fault != itemdb.StrayIndex {
+		if p.Fault != itemdb.NoIndex && p.Fault != itemdb.StrayIndex && p.Fault != itemdb.StrayTags {
 			return fmt.Errorf("item %s: %s: %w", seal.ID(p.Item), p.Fault, ErrDamaged)
 		}
 	}
@@ -129,7 +130,7 @@ func replaceItems(tx kv.Tx, id seal.ID, items []SealedItem) error {
 	for _, it := range items {
 		r := records[it.ID]
 		r.Name, r.Index = it.Name, it.Index
-		if err := itemdb.Put(tx, itemdb.ID(id), r, it.Data); err != nil {
+		if err := itemdb.Put(tx, itemdb.ID(id), r, it.Data, it.Tags); err != nil {
 			return err
 		}
 	}
