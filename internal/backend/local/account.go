@@ -187,26 +187,13 @@ func (a *account) DeleteVault(ctx context.Context, id string) error {
 				return err
 			}
 		}
-		return vaults.Delete(tx, a.keys.User, vid)
+		return errors.Join(vaults.Delete(tx, a.keys.User, vid), scrubDue(tx))
 	})
 	if err != nil {
 		return translate(err)
 	}
 	err = a.keep(ctx, func(s seal.KeySet) seal.KeySet { return s.Without(vid) })
 	return errors.Join(err, scrub(ctx, a.d))
-}
-
-// scrub overwrites what was deleted or replaced, if the store is one that keeps
-// it. What was committed by then is done, whatever ends ctx.
-func scrub(ctx context.Context, d backend.Deps) error {
-	s, ok := d.Store.(interface{ Scrub(context.Context) error })
-	if !ok {
-		return nil
-	}
-	if err := s.Scrub(context.WithoutCancel(ctx)); err != nil {
-		return fmt.Errorf("it is done, but what was there before is not yet overwritten: %w", translate(err))
-	}
-	return nil
 }
 
 // RenameVault gives a vault another name.

@@ -71,6 +71,7 @@ func unlock(ctx context.Context, d backend.Deps, password secret.String) (secret
 	if err != nil {
 		return secret.Bytes{}, err
 	}
+	scrubLeft(ctx, d)
 	set := seal.KeySet{User: a.ID, Identity: o.identity}
 	defer func() { o.wipe(); set.Wipe() }() // what Marshal returns is a copy
 	for _, v := range list {

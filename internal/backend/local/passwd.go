@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/keyhold/keyhold/internal/kv"
@@ -40,7 +41,7 @@ func (o owner) replaceBy(ctx context.Context, db kv.DB, n owner) error {
 				return fmt.Errorf("the key of vault %s: %w", v.ID, translate(err))
 			}
 		}
-		return accounts.Replace(tx, n.Account)
+		return errors.Join(accounts.Replace(tx, n.Account), scrubDue(tx))
 	})
 }
 

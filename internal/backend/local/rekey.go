@@ -101,7 +101,7 @@ func (o owner) rekey(ctx context.Context, d backend.Deps, id seal.ID, progress f
 			return err
 		}
 		_, err := vaults.Rekey(tx, d.Now(), o.ID, id, n)
-		return err
+		return errors.Join(err, scrubDue(tx))
 	})
 }
 

@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/keyhold/keyhold/internal/kv"
@@ -42,7 +43,7 @@ func (b *box) Purge(ctx context.Context, list []vault.Ref) error {
 	if len(which) > 0 {
 		err := b.d.Store.Update(ctx, func(tx kv.Tx) error {
 			_, err := vaults.Purge(tx, b.d.Now(), b.user, b.id, which)
-			return err
+			return errors.Join(err, scrubDue(tx))
 		})
 		if err != nil {
 			return translate(err)
