@@ -38,7 +38,7 @@ func newRoot(a *app.App, line []string, started func()) *cobra.Command {
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE: func(cmd *cobra.Command, words []string) error {
 			if len(words) > 0 {
-				return args.Unknown(cmd, words[0])
+				return args.Unknown(cmd, words)
 			}
 			return firstScreen(a, cmd)
 		},
@@ -56,6 +56,9 @@ func newRoot(a *app.App, line []string, started func()) *cobra.Command {
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if foreign := args.Foreign(cmd.Root(), a.Args); foreign != nil {
+			return foreign
+		}
 		return &app.UsageError{Message: err.Error(), Try: cmd.CommandPath() + " --help"}
 	})
 	root.Flags().Bool("version", false, "print the version")

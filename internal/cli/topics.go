@@ -28,6 +28,10 @@ func topics() []topic {
 		{"environment", "the variables that change what keyhold does", environment},
 		{"exit-codes", "what the exit statuses and error codes mean", exitCodes},
 		{"fields", "the types of items and their fields", fields},
+		{"from-bitwarden", "for those who know bw or rbw", text("from-bitwarden")},
+		{"from-op", "for those who know op, of 1Password", text("from-op")},
+		{"from-pass", "for those who know pass or gopass", text("from-pass")},
+		{"from-wrangler", "for those who know wrangler", text("from-wrangler")},
 		{"output", "formats, and what goes where", text("output")},
 		{"passwords", "where the master password comes from", text("passwords")},
 	}
@@ -48,7 +52,7 @@ func text(name string) func(*app.App) error {
 func topicList() string {
 	var b strings.Builder
 	for _, t := range topics() {
-		fmt.Fprintf(&b, "  %-12s %s\n", t.name, t.short)
+		fmt.Fprintf(&b, "  %-14s %s\n", t.name, t.short)
 	}
 	return b.String()
 }

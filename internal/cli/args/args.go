@@ -20,6 +20,9 @@ func Between(required []string, optional ...string) cobra.PositionalArgs {
 			return missing(cmd, required[len(given):])
 		}
 		if most := len(required) + len(optional); len(given) > most {
+			if err := Foreign(cmd, given); err != nil {
+				return err
+			}
 			return tooMany(cmd, given[most])
 		}
 		return nil

@@ -14,16 +14,20 @@ func Noun(cmd *cobra.Command) *cobra.Command {
 		if len(given) == 0 {
 			return cmd.Help()
 		}
-		return Unknown(cmd, given[0])
+		return Unknown(cmd, given)
 	}
 	return cmd
 }
 
-// Unknown reports a word that is no command below cmd, with the nearest one.
-func Unknown(cmd *cobra.Command, word string) error {
+// Unknown reports a word that is no command below cmd: what it is here, if
+// another tool calls something so, else the nearest one.
+func Unknown(cmd *cobra.Command, given []string) error {
+	if err := Foreign(cmd, given); err != nil {
+		return err
+	}
 	try := cmd.CommandPath() + " --help"
-	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+	if near := cmd.SuggestionsFor(given[0]); len(near) > 0 {
 		try = cmd.CommandPath() + " " + near[0]
 	}
-	return &app.UsageError{Message: "there is no command " + word, Try: try}
+	return &app.UsageError{Message: "there is no command " + given[0], Try: try}
 }

@@ -33,7 +33,14 @@ func NewLs(a *app.App) *cobra.Command {
 		Long: "List the items of a vault whose names start with PREFIX, by name: a table on a terminal, the names alone in a\n" +
 			"pipe, one a line. With -l a pipe gets the columns name, type, time of the last change, id.",
 		Example: "  keyhold ls\n  keyhold ls web/\n  keyhold ls -l --type api_key\n  keyhold ls -0 | xargs -0 -n1 keyhold get",
-		Args:    args.Between(nil, "PREFIX"),
+		Args: func(cmd *cobra.Command, given []string) error {
+			if cmd.CalledAs() == "list" && len(given) == 1 { // list items is bw's, ls items is a prefix
+				if err := args.Foreign(cmd, given); err != nil {
+					return err
+				}
+			}
+			return args.Between(nil, "PREFIX")(cmd, given)
+		},
 
 		ValidArgsFunction: complete.Items(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
