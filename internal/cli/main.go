@@ -5,6 +5,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 
@@ -33,18 +34,38 @@ func Main(ctx context.Context, a *app.App, args []string) exit.Status {
 	})
 	root.SetArgs(args)
 	root.SetIn(a.In)
-	root.SetOut(a.Out)
+	out := &checked{w: a.Out}
+	root.SetOut(out)
 	root.SetErr(a.Err)
 	_, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		err = out.err
+	}
 	switch {
 	case err == nil:
 		return exit.OK
 	case ctx.Err() != nil:
 		return exit.Other // main dies by the signal
-	case !ran:
+	case !ran && out.err == nil:
 		err = usage(root, err)
 	}
 	return fail(a, args, err)
+}
+
+// A checked writer keeps the first error, since the library that prints help
+// does not.
+type checked struct {
+	w   io.Writer
+	err error
+}
+
+// Write writes to the writer below.
+func (c *checked) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	if c.err == nil {
+		c.err = err
+	}
+	return n, err
 }
 
 // warn warns about what means nothing, in the environment and in the

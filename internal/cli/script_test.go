@@ -152,6 +152,8 @@ var varying = []struct {
 	{regexp.MustCompile(`\d{5}( \d{5}){11}`), "FINGERPRINT"},
 	{regexp.MustCompile(`("(?:time_left_seconds|idle_seconds)": )\d+`), "${1}N"},
 	{regexp.MustCompile(`("(?:version|go|platform|commit|keyring)": )"[^"]*"`), `${1}"X"`},
+	{regexp.MustCompile(`("value": )"[A-Za-z0-9]{24}"`), `${1}"GENERATED"`},
+	{regexp.MustCompile(`\d+ bytes`), "N bytes"},
 }
 
 // golden GOT WANT compares two files; in GOT the ids, times and the like are

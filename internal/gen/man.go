@@ -2,10 +2,16 @@ package main
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/keyhold/keyhold/internal/cli"
+	"github.com/keyhold/keyhold/internal/config"
+	"github.com/keyhold/keyhold/internal/exit"
 )
 
 // page returns the manual page of cmd, in man(7). The library's own generator
@@ -34,10 +40,12 @@ func page(cmd *cobra.Command) []byte {
 		p.line(".SH EXAMPLES")
 		p.literal(cmd.Example)
 	}
-	if cmd.HasParent() {
-		p.line(".SH EXIT STATUS\n0 if it worked; the other statuses are listed by\n\\fBkeyhold help exit\\-codes\\fR.")
-		p.line(".SH SEE ALSO\n\\fB%s\\fR(1)", escape(strings.ReplaceAll(cmd.Parent().CommandPath(), " ", "-")))
+	p.statuses(cmd)
+	if !cmd.HasParent() {
+		p.environment()
+		p.files()
 	}
+	p.seeAlso(cmd)
 	return []byte(p.String())
 }
 
@@ -102,6 +110,67 @@ func (r *roff) flags(title string, flags *pflag.FlagSet) {
 		}
 		r.line(".TP\n%s\n%s.", names, escape(usage))
 	})
+}
+
+func (r *roff) statuses(cmd *cobra.Command) {
+	r.line(".SH EXIT STATUS")
+	if !cmd.HasParent() {
+		r.line("Each command ends with one of these; its own page says which. The error codes are listed by\n\\fBkeyhold help exit\\-codes\\fR.")
+	}
+	for _, row := range exit.Table() {
+		if !cmd.HasParent() || slices.Contains(cli.Statuses(cmd), row.Status) {
+			r.line(".TP\n%d\n%s.", row.Status, escape(row.Meaning))
+		}
+	}
+}
+
+func (r *roff) environment() {
+	r.line(".SH ENVIRONMENT\nA flag goes before a variable, a variable before the configuration.")
+	for _, k := range config.Keys() {
+		if k.Env != "" {
+			r.line(".TP\n\\fB%s\\fR\n%s.", escape(k.Env), escape(k.Summary))
+		}
+	}
+	for _, v := range config.Foreign() {
+		r.line(".TP\n\\fB%s\\fR\n%s.", escape(v.Name), escape(v.Summary))
+	}
+}
+
+func (r *roff) files() {
+	r.line(".SH FILES\nIn the directory KEYHOLD_HOME, else $XDG_DATA_HOME/keyhold, else ~/.local/share/keyhold:")
+	for _, f := range [][2]string{
+		{"local.db", "the vaults of the profile default; a copy of it is a backup"},
+		{"local\\-NAME.db", "those of another profile"},
+		{"run/", "open sessions, sealed under keys that are in a keyring"},
+	} {
+		r.line(".TP\n\\fI%s\\fR\n%s.", f[0], escape(f[1]))
+	}
+	r.line(".PP\nThe configuration is in config.yaml: in KEYHOLD_HOME if that is set, else in $XDG_CONFIG_HOME/keyhold, else in\n~/.config/keyhold. \\fBkeyhold config path\\fR prints where.")
+}
+
+// mention is where a text names a command of keyhold.
+var mention = regexp.MustCompile(`keyhold( [a-z]+){1,2}`)
+
+// seeAlso names the command above and those that the text of cmd mentions.
+func (r *roff) seeAlso(cmd *cobra.Command) {
+	var others []string
+	if cmd.HasParent() {
+		others = append(others, cmd.Parent().CommandPath())
+	}
+	for _, m := range mention.FindAllString(cmd.Long+"\n"+cmd.Example, -1) {
+		found, _, err := cmd.Root().Find(strings.Fields(m)[1:])
+		if err == nil && found != cmd && found.HasParent() && found.Parent() != cmd && found.IsAvailableCommand() &&
+			found.Parent().Name() != "item" && !slices.Contains(others, found.CommandPath()) {
+			others = append(others, found.CommandPath())
+		}
+	}
+	if len(others) == 0 {
+		return
+	}
+	for i, o := range others {
+		others[i] = `\fB` + escape(strings.ReplaceAll(o, " ", "-")) + `\fR(1)`
+	}
+	r.line(".SH SEE ALSO\n%s", strings.Join(others, ",\n"))
 }
 
 // escape makes s text and nothing else.

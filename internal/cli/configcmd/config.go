@@ -199,6 +199,9 @@ func newPath(a *app.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if a.Settings.FormatTyped {
+				return a.Printer().Object(output.Object{{Name: "path", Value: path}})
+			}
 			return a.Printer().Names(func(yield func(string) bool) { yield(path) }, false)
 		},
 	}

@@ -92,8 +92,7 @@ func emptyTrash(ctx context.Context, a *app.App) error {
 		refs = append(refs, vault.Ref{ID: e.ID, Revision: e.Revision})
 	}
 	if len(refs) == 0 {
-		a.Messages().Notice("the trash is empty")
-		return nil
+		return reportPurge(a, info, 0, "the trash is empty")
 	}
 	warning := fmt.Sprintf("This deletes what is in the trash (%d) of the vault %q on this machine, for good.", len(refs), output.Safe(info.Name))
 	if err := a.ConfirmName(ctx, warning, info.Name); err != nil {
@@ -102,9 +101,13 @@ func emptyTrash(ctx context.Context, a *app.App) error {
 	if err := t.Purge(ctx, refs); err != nil {
 		return err
 	}
+	return reportPurge(a, info, len(refs), fmt.Sprintf("deleted %d items for good", len(refs)))
+}
+
+func reportPurge(a *app.App, info backend.Info, n int, notice string) error {
 	if a.Settings.FormatTyped {
-		return a.Printer().Object(output.Object{{Name: "vault", Value: info.Name}, {Name: "purged", Value: len(refs)}})
+		return a.Printer().Object(output.Object{{Name: "vault", Value: info.Name}, {Name: "purged", Value: n}})
 	}
-	a.Messages().Notice(fmt.Sprintf("deleted %d items for good", len(refs)))
+	a.Messages().Notice(notice)
 	return nil
 }
