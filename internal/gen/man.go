@@ -117,11 +117,13 @@ func (r *roff) statuses(cmd *cobra.Command) {
 	if !cmd.HasParent() {
 		r.line("Each command ends with one of these; its own page says which. The error codes are listed by\n\\fBkeyhold help exit\\-codes\\fR.")
 	}
+	r.line(".PD 0")
 	for _, row := range exit.Table() {
 		if !cmd.HasParent() || slices.Contains(cli.Statuses(cmd), row.Status) {
-			r.line(".TP\n%d\n%s.", row.Status, escape(row.Meaning))
+			r.line(".TP 5\n%d\n%s.", row.Status, escape(row.Meaning))
 		}
 	}
+	r.line(".PD")
 }
 
 func (r *roff) environment() {
