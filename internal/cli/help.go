@@ -5,31 +5,70 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/keyhold/keyhold/internal/app"
 )
 
-const helpTemplate = `{{with .Short}}{{.}}.
-{{end}}{{with .Long}}
-{{. | trimTrailingWhitespaces}}
-{{end}}
-{{.UsageString}}`
+// helpText is what --help prints.
+func helpText(cmd *cobra.Command) string {
+	cmd.InitDefaultHelpFlag()
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s.\n\n%s\n\nUsage:\n  %s\n", cmd.Short, strings.TrimRight(cmd.Long, "\n"), useLine(cmd))
+	if cmd.HasExample() {
+		fmt.Fprintf(&b, "\nExamples:\n%s\n", cmd.Example)
+	}
+	if cmd.HasAvailableSubCommands() {
+		b.WriteString("\nCommands:\n")
+		for _, c := range cmd.Commands() {
+			if c.IsAvailableCommand() {
+				fmt.Fprintf(&b, "  %-*s %s\n", cmd.NamePadding(), c.Name(), c.Short)
+			}
+		}
+	}
+	flagsText(&b, "Flags", cmd.LocalFlags())
+	flagsText(&b, "Global flags", cmd.InheritedFlags())
+	return b.String()
+}
 
-const usageTemplate = `Usage:
-  {{if .Runnable}}{{.UseLine}}{{else}}{{.CommandPath}} COMMAND{{end}}{{if .HasExample}}
+// useLine says how cmd is used; a noun is nothing without a command.
+func useLine(cmd *cobra.Command) string {
+	if cmd.HasAvailableSubCommands() && cmd.HasParent() {
+		return cmd.CommandPath() + " COMMAND"
+	}
+	return cmd.UseLine()
+}
 
-Examples:
-{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
-
-Commands:{{range .Commands}}{{if .IsAvailableCommand}}
-  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
-
-Flags:
-{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableInheritedFlags}}
-
-Global flags:
-{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
-`
+// flagsText lists flags with what they mean below each other. The library's own
+// list says [=true|false] of every switch.
+func flagsText(b *strings.Builder, title string, flags *pflag.FlagSet) {
+	var names, usages []string
+	widest := 0
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		value, usage := pflag.UnquoteUsage(f)
+		name := "    --" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", --" + f.Name
+		}
+		if f.NoOptDefVal != "" && f.Value.Type() == "string" {
+			name += "[=" + value + "]"
+		} else if value != "" && f.Value.Type() != "bool" && f.Value.Type() != "count" {
+			name += " " + value
+		}
+		names, usages = append(names, name), append(usages, usage)
+		widest = max(widest, len(name))
+	})
+	if len(names) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s:\n", title)
+	for i, name := range names {
+		fmt.Fprintf(b, "  %-*s  %s\n", widest, name, usages[i])
+	}
+}
 
 func newHelp(a *app.App) *cobra.Command {
 	return &cobra.Command{

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -64,8 +65,9 @@ func newRoot(a *app.App, line []string, started func()) *cobra.Command {
 	root.Flags().Bool("version", false, "print the version")
 	globalFlags(root, a)
 	addCommands(root, a, line)
-	root.SetUsageTemplate(usageTemplate)
-	root.SetHelpTemplate(helpTemplate)
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		_, _ = io.WriteString(cmd.OutOrStdout(), helpText(cmd)) // Main looks at what became of it
+	})
 	return root
 }
 

@@ -23,8 +23,11 @@ func NewConfig(a *app.App, whole bool) *cobra.Command {
 		Annotations: map[string]string{app.AnyProfile: "yes"},
 		Short:       "Show and change settings",
 		Long: "Show and change settings. A setting comes from a flag, else from the environment, else from the profile in the\n" +
-			"configuration file, else from that file, else it has its default. No secret may be set in the file.",
-		Example: "  keyhold config set session.idle 30m\n  keyhold config list --explain",
+			"configuration file, else from that file, else it has its default. The file need not be there; one that others can\n" +
+			"write is refused. No secret may be set in it.",
+		Example: "  keyhold config set session.idle 30m\n" +
+			"  keyhold config get session.idle\n" +
+			"  keyhold config list --explain",
 	})
 	if whole {
 		cmd.AddCommand(newGet(a), newSet(a), newUnset(a), newList(a), newEdit(a), newPath(a))
@@ -50,8 +53,8 @@ func newGet(a *app.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "get NAME",
 		Short: "Print the value of a setting",
-		Long: "Print what a setting is, wherever that comes from. profiles.NAME.MEMBER is what the file says about a profile.\n" +
-			"A setting without a value is status 5.",
+		Long: "Print what a setting is, wherever that comes from. profiles.NAME.MEMBER is what the file says about a profile. A\n" +
+			"setting without a value is status 5, one that does not exist status 2.",
 		Example:           "  keyhold config get session.idle\n  keyhold config get profiles.work.vault",
 		Args:              args.Exactly("NAME"),
 		ValidArgsFunction: names,
@@ -83,10 +86,13 @@ func get(a *app.App, name string) error {
 
 func newSet(a *app.App) *cobra.Command {
 	return &cobra.Command{
-		Use:               "set NAME VALUE",
-		Short:             "Set a setting in the configuration file",
-		Long:              "Set a setting in the configuration file, which is made if it is not there. Comments and order stay.",
-		Example:           "  keyhold config set session.idle 30m\n  keyhold config set profiles.work.vault ci",
+		Use:   "set NAME VALUE",
+		Short: "Set a setting in the configuration file",
+		Long: "Set a setting in the configuration file, which is made if it is not there. Comments and order stay. A name or a value\n" +
+			"that cannot be is status 2, and so is a secret. Nothing is printed.",
+		Example: "  keyhold config set session.idle 30m\n" +
+			"  keyhold config set keyring kernel\n" +
+			"  keyhold config set profiles.work.vault ci",
 		Args:              args.Exactly("NAME", "VALUE"),
 		ValidArgsFunction: names,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -101,9 +107,10 @@ func newSet(a *app.App) *cobra.Command {
 
 func newUnset(a *app.App) *cobra.Command {
 	return &cobra.Command{
-		Use:               "unset NAME",
-		Short:             "Take a setting out of the configuration file",
-		Long:              "Take a setting out of the configuration file, so that it has its default again. That it is not there is no error.",
+		Use:   "unset NAME",
+		Short: "Take a setting out of the configuration file",
+		Long: "Take a setting out of the configuration file, so that it has its default again. That it is not there is no error.\n" +
+			"Nothing is printed.",
 		Example:           "  keyhold config unset session.idle\n  keyhold config unset profiles.work.vault",
 		Args:              args.Exactly("NAME"),
 		ValidArgsFunction: names,
@@ -159,9 +166,10 @@ func list(a *app.App, explain bool) error {
 
 func newEdit(a *app.App) *cobra.Command {
 	return &cobra.Command{
-		Use:               "edit",
-		Short:             "Edit the configuration file",
-		Long:              "Open the configuration file in $VISUAL or $EDITOR and check it afterwards.",
+		Use:   "edit",
+		Short: "Edit the configuration file",
+		Long: "Open the configuration file in $VISUAL, $EDITOR or vi and check it afterwards. What cannot be used is saved all the\n" +
+			"same; the status is 2 then, and the message names the line.",
 		Example:           "  keyhold config edit\n  EDITOR=nano keyhold config edit",
 		Annotations:       anyConfig(),
 		Args:              args.None(),
@@ -187,9 +195,10 @@ func edit(ctx context.Context, a *app.App) error {
 
 func newPath(a *app.App) *cobra.Command {
 	return &cobra.Command{
-		Use:               "path",
-		Short:             "Print where the configuration file is",
-		Long:              "Print the path of the configuration file, which need not be there.",
+		Use:   "path",
+		Short: "Print where the configuration file is",
+		Long: "Print the path of the configuration file, which need not be there: what --config or KEYHOLD_CONFIG says, else\n" +
+			"config.yaml in KEYHOLD_HOME if that is set, else where the system keeps configuration.",
 		Example:           "  keyhold config path\n  cat \"$(keyhold config path)\"",
 		Annotations:       anyConfig(),
 		Args:              args.None(),

@@ -17,10 +17,12 @@ func NewEdit(a *app.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "edit ITEM",
 		Short: "Edit an item in your editor",
-		Long: "Open an item with all its fields, secrets too, in $VISUAL or $EDITOR, as YAML. What is changed there is changed in\n" +
-			"the item, what is taken away is removed; members of other programs and values that are not text stay as they are.\n" +
+		Long: "Open an item with all its fields, secrets too, in $VISUAL, $EDITOR or vi, as YAML. What is changed there is changed in\n" +
+			"the item, what is taken away is removed; members of other programs and values that are not text stay as they are. What\n" +
+			"was before is in the history.\n\n" +
 			"The plaintext is in a file that only you can read, in memory where the system has such a place, and removed\n" +
-			"afterwards. If it cannot be understood, nothing is changed.",
+			"afterwards. Nothing is changed if the text cannot be understood (status 2) or the editor fails (status 1). With\n" +
+			"KEYHOLD_NO_PRINT=1 edit refuses, with status 7.",
 		Example:           "  keyhold edit mail\n  EDITOR=nano keyhold edit mail",
 		Args:              args.Exactly("ITEM"),
 		ValidArgsFunction: complete.Items(a, 1),

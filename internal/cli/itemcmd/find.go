@@ -27,7 +27,7 @@ func NewFind(a *app.App) *cobra.Command {
 		Aliases: []string{"search"},
 		Short:   "Find items by words in their names and tags",
 		Long: "Find the items in which every word of QUERY occurs in the name or a tag, whatever the case; with -a also in user\n" +
-			"names, URLs and visible fields. Secret fields are never searched. No hit is no error.",
+			"names, URLs and visible fields. Secret fields are never searched. It prints what ls prints. No hit is no error.",
 		Example:           "  keyhold find git\n  keyhold find -a me@example.com\n  keyhold find -0 work | xargs -0 -n1 keyhold get",
 		Args:              args.AtLeast("QUERY"),
 		ValidArgsFunction: complete.Nothing,

@@ -36,11 +36,19 @@ func NewGet(a *app.App) *cobra.Command {
 		Use:     "get ITEM",
 		Aliases: []string{"cat"},
 		Short:   "Print one value of an item",
-		Long: "Print the main field of an item, or another one with -f, and a newline. A format flag on the command line\n" +
-			"prints an object with id, vault, name, field and value; a value that is not UTF-8 is in base64 there, and a\n" +
-			"member `encoding` says so.",
-		Example: "  keyhold get mail\n  keyhold get mail -f username\n  token=$(keyhold get github -n)",
-		Args:    args.Exactly("ITEM"),
+		Long: "Print the main field of an item, or another one with -f, and a newline. Nothing else goes to standard output. ITEM is\n" +
+			"a name or an id; upper and lower case count.\n\n" +
+			"A field that is not set is status 5, and the message lists those that are. A name that several items have is status 6,\n" +
+			"with their ids. With KEYHOLD_NO_PRINT=1 no value is printed, which is status 7. The seed of one-time codes (totp) is\n" +
+			"never printed. On a terminal control characters are shown escaped.\n\n" +
+			"A format flag on the command line prints an object with id, vault, name, field and value; a value that is not UTF-8 is\n" +
+			"in base64 there, and a member `encoding` says so. KEYHOLD_FORMAT changes nothing here.",
+		Example: "  keyhold get mail\n" +
+			"  keyhold get mail -f username\n" +
+			"  token=$(keyhold get github -n)\n" +
+			"  keyhold get mail --rev 1\n" +
+			"  keyhold get mail --json",
+		Args: args.Exactly("ITEM"),
 
 		ValidArgsFunction: complete.Items(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {

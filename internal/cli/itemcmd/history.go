@@ -17,9 +17,12 @@ func NewHistory(a *app.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "history ITEM",
 		Short: "List the changes of an item, without values",
-		Long: "List the changes of an item that are kept, the last one first: its number for --rev, when it was made, and which\n" +
-			"fields it touched. Values are not shown.",
-		Example:           "  keyhold history mail\n  keyhold get mail --rev 1",
+		Long: "List the changes of an item, the last one first: its number for --rev, when it was made, and which fields it touched.\n" +
+			"Values are not shown: `keyhold get ITEM --rev N` prints one, `keyhold restore ITEM --rev N` brings it back. The last\n" +
+			"20 are kept, fewer if they take more than 64 KiB. An item that was never changed has an empty list.",
+		Example: "  keyhold history mail\n" +
+			"  keyhold get mail --rev 1\n" +
+			"  keyhold restore mail --rev 1",
 		Args:              args.Exactly("ITEM"),
 		ValidArgsFunction: complete.Items(a, 1),
 		RunE:              func(cmd *cobra.Command, args []string) error { return history(cmd.Context(), a, args[0]) },

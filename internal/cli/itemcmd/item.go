@@ -19,9 +19,10 @@ import (
 // are left out unless whole is set.
 func NewItem(a *app.App, whole bool) *cobra.Command {
 	cmd := args.Noun(&cobra.Command{
-		Use:     "item",
-		Short:   "Work with items; the short verbs under one noun",
-		Long:    "The short verbs under one noun: `keyhold item put` is `keyhold put`.",
+		Use:   "item",
+		Short: "Work with items; the short verbs under one noun",
+		Long: "The short verbs under one noun: `keyhold item put` is `keyhold put`, and so on. The pages of the short verbs explain\n" +
+			"them.",
 		Example: "  keyhold item put mail username=me@example.com\n  keyhold item get mail",
 	})
 	if whole {

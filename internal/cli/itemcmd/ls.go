@@ -30,8 +30,10 @@ func NewLs(a *app.App) *cobra.Command {
 		Use:     "ls [PREFIX]",
 		Aliases: []string{"list"},
 		Short:   "List the items of a vault",
-		Long: "List the items of a vault whose names start with PREFIX, by name: a table on a terminal, the names alone in a\n" +
-			"pipe, one a line. With -l a pipe gets the columns name, type, time of the last change, id.",
+		Long: "List the items of a vault whose names start with PREFIX, by name: a table on a terminal, the names alone in a pipe,\n" +
+			"one a line. With -l a pipe gets the columns name, type, time of the last change, id. An empty list is status 0.\n\n" +
+			"Only the named vault is listed, else the default one. An item that does not open is warned about, and the status is 10\n" +
+			"after all the others were listed.",
 		Example: "  keyhold ls\n  keyhold ls web/\n  keyhold ls -l --type api_key\n  keyhold ls -0 | xargs -0 -n1 keyhold get",
 		Args: func(cmd *cobra.Command, given []string) error {
 			if cmd.CalledAs() == "list" && len(given) == 1 { // list items is bw's, ls items is a prefix

@@ -30,9 +30,10 @@ func NewMv(a *app.App) *cobra.Command {
 		Use:     "mv OLD [NEW]",
 		Aliases: []string{"rename", "move"},
 		Short:   "Give an item another name, or move it to another vault",
-		Long: "Give an item another name. With --to-vault it goes to another vault, under its name unless NEW is given; the\n" +
-			"original goes to the trash once the copy was read back. With -r every item below OLD/ is moved to NEW/. A name\n" +
-			"that is taken is status 8.",
+		Long: "Give an item another name. With --to-vault it goes to another vault, under its name unless NEW is given; the original\n" +
+			"goes to the trash once the copy was read back. With -r every item below OLD/ is moved to NEW/. Nothing is asked;\n" +
+			"--dry-run lists what would be done.\n\n" +
+			"All names are checked before anything is moved: one that is taken is status 8, and nothing is overwritten.",
 		Example: "  keyhold mv mail web/mail\n  keyhold mv -r web sites\n  keyhold mv ci --to-vault work",
 	})
 }
@@ -42,9 +43,12 @@ func NewCp(a *app.App) *cobra.Command {
 	return newMove(a, moveOptions{app: a, copied: true}, &cobra.Command{
 		Use:   "cp OLD [NEW]",
 		Short: "Copy an item, also to another vault",
-		Long: "Copy an item under another name, or with --to-vault to another vault. With -r every item below OLD/ is copied to\n" +
-			"NEW/. The copy has no history. A name that is taken is status 8.",
-		Example: "  keyhold cp mail mail-test\n  keyhold cp -r web --to-vault work",
+		Long: "Copy an item under another name, or with --to-vault to another vault. With -r every item below OLD/ is copied to NEW/.\n" +
+			"The copy has no history. --dry-run lists what would be done.\n\n" +
+			"All names are checked before anything is copied: one that is taken is status 8, and nothing is overwritten.",
+		Example: "  keyhold cp mail mail-test\n" +
+			"  keyhold cp mail --to-vault work\n" +
+			"  keyhold cp -r web --to-vault work --dry-run",
 	})
 }
 

@@ -43,8 +43,13 @@ func NewPut(a *app.App) *cobra.Command {
 			"  NAME=-      a secret field from standard input\n" +
 			"  NAME=       removes the field\n" +
 			"  -           the main field from standard input\n\n" +
-			"One newline at the end of standard input is removed. A secret is never an argument. On the first use keyhold\n" +
-			"makes the vault `personal`.",
+			"A secret is never an argument: NAME=VALUE for a secret field is status 2. One newline at the end of standard input is\n" +
+			"removed. `keyhold help fields` has the types and their fields.\n\n" +
+			"A new item wants its main field. Where the command line gives no value at all and standard input is no terminal, it\n" +
+			"comes from there; else it is asked for, and where nobody can be asked the status is 12. `password=` leaves it out. Of\n" +
+			"an item that is there the other fields stay as they are, and the old values go to its history. put does not ask before\n" +
+			"it changes something: `keyhold restore` undoes it.\n\n" +
+			"On the first use keyhold makes the vault `personal` and asks for a new master password.",
 		Example: "  keyhold put mail username=me@example.com\n  printf %s \"$TOKEN\" | keyhold put github -\n" +
 			"  keyhold put deploy --type ssh_key private_key=@id_ed25519\n  keyhold put mail --hidden recovery --tag private",
 		Args: args.AtLeast("ITEM"),
@@ -63,8 +68,8 @@ func NewPut(a *app.App) *cobra.Command {
 	f.Var(&o.untags, "untag", "take this `tag` away; repeatable")
 	f.BoolVar(&o.generate, "generate", false, "make the value up, and print how strong it is")
 	f.StringVarP(&o.field, "field", "f", "", "`field` to make up; default the main one")
-	f.IntVar(&o.length, "length", 0, "how many characters it has; default 24")
-	f.IntVar(&o.words, "words", 0, "make it of this many words instead")
+	f.IntVar(&o.length, "length", 0, "make `N` characters; default 24")
+	f.IntVar(&o.words, "words", 0, "make it of `N` words instead")
 	f.BoolVar(&o.onlyNew, "new", false, "make a new item, also if one has this name")
 	f.BoolVar(&o.existing, "existing", false, "change an item that is there, make none")
 	_ = cmd.RegisterFlagCompletionFunc("type", complete.Types())

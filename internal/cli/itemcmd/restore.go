@@ -29,9 +29,13 @@ func NewRestore(a *app.App) *cobra.Command {
 		Use:     "restore ITEM",
 		Aliases: []string{"untrash"},
 		Short:   "Take an item out of the trash, or undo its last change",
-		Long: "Take an item out of the trash if it is there. Else change it back to what it was before its last change, or before\n" +
-			"the change that --rev names; that is a change too, so that restoring again brings it forth again.",
-		Example:           "  keyhold rm mail && keyhold restore mail\n  keyhold restore mail --rev 2",
+		Long: "Take an item out of the trash if it is there. Else change it back to what it was before its last change, or before the\n" +
+			"change that --rev names; that is a change too, so that restoring again brings it forth again. Nothing is asked, and no\n" +
+			"value is printed.\n\n" +
+			"Of several items in the trash that have the name, none is taken: the status is 6, and the message has their ids.",
+		Example: "  keyhold rm mail && keyhold restore mail\n" +
+			"  keyhold history mail\n" +
+			"  keyhold restore mail --rev 2",
 		Args:              args.Exactly("ITEM"),
 		ValidArgsFunction: complete.Items(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -34,10 +34,14 @@ func NewRm(a *app.App) *cobra.Command {
 		Use:     "rm ITEM...",
 		Aliases: []string{"remove", "delete"},
 		Short:   "Move items to the trash",
-		Long: "Move items to the trash, all of them or, if one is not there, none. With -r a name also means every item below\n" +
-			"it (`web` means `web/github` too), and the command asks first.",
-		Example: "  keyhold rm mail\n  keyhold rm -r web",
-		Args:    args.AtLeast("ITEM"),
+		Long: "Move items to the trash, all of them or, if one is not there, none (status 5). `keyhold restore` takes one out again,\n" +
+			"`keyhold trash empty` deletes them for good.\n\n" +
+			"One item is removed without a question. With -r a name also means every item below it (`web` means `web/github` too),\n" +
+			"and the command asks first; --yes answers, and where nobody can be asked the status is 12.",
+		Example: "  keyhold rm mail\n" +
+			"  keyhold rm -r web --dry-run\n" +
+			"  keyhold rm -r web --yes",
+		Args: args.AtLeast("ITEM"),
 
 		ValidArgsFunction: complete.Items(a, manyItems),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -31,8 +31,10 @@ func NewShow(a *app.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ITEM",
 		Short: "Show every field of an item",
-		Long: "Show an item with all its fields; secret ones as (hidden), unless --reveal is given. The seed of one-time codes\n" +
-			"stays hidden. --rev 1 shows the item as it was before the last change, --rev 2 before the one before that.",
+		Long: "Show an item with all its fields; secret ones as (hidden), unless --reveal is given. The seed of one-time codes stays\n" +
+			"hidden. --rev 1 shows the item as it was before the last change, --rev 2 before the one before that.\n\n" +
+			"In JSON and YAML the fields are a list of objects with name, secret and value. With KEYHOLD_NO_PRINT=1 --reveal is\n" +
+			"status 7.",
 		Example:           "  keyhold show mail\n  keyhold show mail --reveal\n  keyhold show mail --rev 1 --json",
 		Args:              args.Exactly("ITEM"),
 		ValidArgsFunction: complete.Items(a, 1),

@@ -20,9 +20,14 @@ func NewTrash(a *app.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "trash [list|empty]",
 		Short: "List what was removed, or empty the trash for good",
-		Long: "List the items in the trash of the vault; `keyhold restore` takes one out. `trash empty` deletes them for good,\n" +
-			"after asking for the name of the vault.",
-		Example:           "  keyhold trash\n  keyhold restore mail\n  keyhold trash empty",
+		Long: "List the items in the trash of the vault; `keyhold restore` takes one out. Items stay there until the trash is\n" +
+			"emptied.\n\n" +
+			"`keyhold trash empty` deletes them for good, with their histories, after asking for the name of the vault. --yes\n" +
+			"answers; where nobody can be asked the status is 12.",
+		Example: "  keyhold trash\n" +
+			"  keyhold trash list --json\n" +
+			"  keyhold restore mail\n" +
+			"  keyhold trash empty",
 		Args:              args.Between(nil, "list|empty"),
 		ValidArgsFunction: complete.Words("list", "empty"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -20,7 +20,8 @@ func NewProfile(a *app.App, whole bool) *cobra.Command {
 		Annotations: map[string]string{app.AnyProfile: "yes"},
 		Short:       "Make and choose profiles",
 		Long: "A profile is one world: a place where vaults live, with a master password of its own. The profile default always\n" +
-			"exists. --profile or KEYHOLD_PROFILE chooses one for a command, `keyhold profile use` for good.",
+			"exists. --profile or KEYHOLD_PROFILE chooses one for a command, `keyhold profile use` for good. No command but\n" +
+			"`keyhold profile create` makes one: a profile that is not there is status 5.",
 		Example: "  keyhold profile create work\n  keyhold profile use work",
 	})
 	if whole {
@@ -31,10 +32,11 @@ func NewProfile(a *app.App, whole bool) *cobra.Command {
 
 func newProfileList(a *app.App) *cobra.Command {
 	return &cobra.Command{
-		Use:               "list",
-		Aliases:           []string{"ls"},
-		Short:             "List the profiles",
-		Long:              "List the profiles. A pipe gets the columns name, in use, backend.",
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the profiles",
+		Long: "List the profiles of the configuration, and default. A pipe gets the columns name, in use, backend. No password is\n" +
+			"needed.",
 		Example:           "  keyhold profile list\n  keyhold profile list --json",
 		Args:              args.None(),
 		ValidArgsFunction: complete.Nothing,
@@ -68,9 +70,10 @@ func profileObject(inUse string, f *config.File, name string) output.Object {
 
 func newProfileShow(a *app.App) *cobra.Command {
 	return &cobra.Command{
-		Use:               "show [NAME]",
-		Short:             "Show what is known of a profile",
-		Long:              "Show a profile: where its vaults live and what the configuration says of it. Without NAME the one in use.",
+		Use:   "show [NAME]",
+		Short: "Show what is known of a profile",
+		Long: "Show a profile: where its vaults live, the file that they are in, and what the configuration says of it. Without NAME\n" +
+			"the one in use. No password is needed. To back its vaults up, copy that file.",
 		Example:           "  keyhold profile show\n  keyhold profile show work --json",
 		Args:              args.Between(nil, "NAME"),
 		ValidArgsFunction: complete.Profiles(a, 1),
@@ -97,10 +100,14 @@ func newProfileShow(a *app.App) *cobra.Command {
 
 func newProfileCreate(a *app.App) *cobra.Command {
 	return &cobra.Command{
-		Use:               "create NAME",
-		Short:             "Make a profile",
-		Long:              "Make a profile. Its vaults will be on this machine, under a master password of its own; the first item makes them.",
-		Example:           "  keyhold profile create work\n  keyhold --profile work put mail",
+		Use:   "create NAME",
+		Short: "Make a profile",
+		Long: "Make a profile: it is written into the configuration. Its vaults will be on this machine, in a file of their own and\n" +
+			"under a master password of its own; the first item makes them. Names are lower-case letters, digits, dots, _ and -. A\n" +
+			"name that is taken is status 8. The profile in use stays in use.",
+		Example: "  keyhold profile create work\n" +
+			"  keyhold --profile work put mail\n" +
+			"  keyhold profile use work",
 		Args:              args.Exactly("NAME"),
 		ValidArgsFunction: complete.Nothing,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -133,7 +140,7 @@ func newProfileUse(a *app.App) *cobra.Command {
 	return &cobra.Command{
 		Use:               "use NAME",
 		Short:             "Choose the profile that commands use",
-		Long:              "Choose the profile that commands use without --profile and KEYHOLD_PROFILE.",
+		Long:              "Choose the profile that commands use without --profile and KEYHOLD_PROFILE: it is written into the configuration.",
 		Example:           "  keyhold profile use work\n  keyhold profile use default",
 		Args:              args.Exactly("NAME"),
 		ValidArgsFunction: complete.Profiles(a, 1),
@@ -148,9 +155,10 @@ func newProfileUse(a *app.App) *cobra.Command {
 
 func newProfileRename(a *app.App) *cobra.Command {
 	return &cobra.Command{
-		Use:               "rename OLD NEW",
-		Short:             "Give a profile another name",
-		Long:              "Give a profile another name. Its sessions end. The profile default keeps its name.",
+		Use:   "rename OLD NEW",
+		Short: "Give a profile another name",
+		Long: "Give a profile another name, in the configuration and in the name of the file of its vaults. Its sessions end. The\n" +
+			"profile default keeps its name. A name that is taken is status 8.",
 		Example:           "  keyhold profile rename work job\n  keyhold profile rename job work",
 		Args:              args.Exactly("OLD", "NEW"),
 		ValidArgsFunction: complete.Profiles(a, 1),
@@ -165,10 +173,12 @@ func newProfileRename(a *app.App) *cobra.Command {
 
 func newProfileDelete(a *app.App) *cobra.Command {
 	return &cobra.Command{
-		Use:               "delete NAME",
-		Aliases:           []string{"rm", "remove"},
-		Short:             "Delete a profile with its vaults on this machine, for good",
-		Long:              "Delete a profile with its vaults on this machine. Nothing brings them back. The command asks for the profile's name.",
+		Use:     "delete NAME",
+		Aliases: []string{"rm", "remove"},
+		Short:   "Delete a profile with its vaults on this machine, for good",
+		Long: "Delete a profile with its vaults on this machine. Nothing brings them back but a copy of their file. The command names\n" +
+			"that file and asks for the profile's name; --yes answers, and where nobody can be asked the status is 12. The profile\n" +
+			"default cannot be deleted.",
 		Example:           "  keyhold profile delete work\n  keyhold profile delete work --yes",
 		Args:              args.Exactly("NAME"),
 		ValidArgsFunction: complete.Profiles(a, 1),

@@ -24,10 +24,12 @@ func NewStatus(a *app.App) *cobra.Command {
 		Aliases: []string{"whoami"},
 		Short:   "Show the profile, the account and whether it is unlocked",
 		Long: "Show where the profile's vaults live, the account with its fingerprint, which keyring is in use, and how long the\n" +
-			"session stays open. Nothing is asked and no session is renewed. With --check print nothing: the exit status is 0\n" +
-			"if the vaults are unlocked, else 4.",
-		Example: "  keyhold status\n  keyhold status --check || keyhold unlock",
-		Args:    args.Between(nil, "VAULT"),
+			"session stays open. Nothing is asked, no password is needed, and no session is renewed.\n\n" +
+			"With --check nothing is printed: the status is 0 if the vaults (or the named one) are unlocked, else 4.",
+		Example: "  keyhold status\n" +
+			"  keyhold status --json\n" +
+			"  keyhold status --check || keyhold unlock",
+		Args: args.Between(nil, "VAULT"),
 
 		ValidArgsFunction: complete.Vaults(a, 1),
 		RunE: func(cmd *cobra.Command, given []string) error {

@@ -49,11 +49,11 @@ func NewGenerate(a *app.App) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.recipe.Length, "length", o.recipe.Length, "make `N` characters")
+	f.IntVar(&o.recipe.Length, "length", o.recipe.Length, "make `N` characters; default 24")
 	f.IntVar(&o.recipe.Words, "words", 0, "make a passphrase of `N` words")
-	f.StringVar(&o.recipe.Classes, "classes", o.recipe.Classes, "use these `CLASSES` of characters, letters of luds")
+	f.StringVar(&o.recipe.Classes, "classes", o.recipe.Classes, "use these `CLASSES` of characters, letters of luds; default lud")
 	f.BoolVar(&o.recipe.NoLookalikes, "no-lookalikes", false, "leave out characters that look like others")
-	f.IntVar(&o.count, "count", 1, "make `N` of them, one a line")
+	f.IntVar(&o.count, "count", 1, "make `N` of them, one a line; default 1")
 	return cmd
 }
 

@@ -20,7 +20,9 @@ func newCheck(a *app.App) *cobra.Command {
 		Use:   "check [NAME]",
 		Short: "Verify everything in a vault",
 		Long: "Open and verify every item, the wrap of the vault's key and its signature, and the store, without changing anything:\n" +
-			"of one vault, or without NAME of all. What is damaged or forged is listed, and the exit status is 10.",
+			"of one vault, or without NAME of all.\n\n" +
+			"What is damaged or forged is listed with its vault and id, after everything was looked at, and the status is 10. It\n" +
+			"mends nothing: a copy of the store made before has the item as it was.",
 		Example:           "  keyhold vault check\n  keyhold vault check work --json",
 		Args:              args.Between(nil, "NAME"),
 		ValidArgsFunction: complete.Vaults(a, 1),

@@ -25,10 +25,13 @@ func newCreate(a *app.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME",
 		Short: "Make a vault",
-		Long: "Make an empty vault. The first one is also the default one. Making a vault takes the master password, even while\n" +
-			"a session is open. Names have no @, no / and no control characters.",
-		Example: "  keyhold vault create work\n  keyhold vault create work --json",
-		Args:    args.Exactly("NAME"),
+		Long: "Make an empty vault. The first one is also the default one, and with it the profile gets its master password: a new\n" +
+			"one is asked for twice. Later ones take the master password, even while a session is open; where nobody can be asked\n" +
+			"that is status 12. A name that is taken is status 8. Names have no @, no / and no control characters.",
+		Example: "  keyhold vault create work\n" +
+			"  keyhold vault create work --json\n" +
+			"  keyhold put ci --vault work",
+		Args: args.Exactly("NAME"),
 
 		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, args []string) error {

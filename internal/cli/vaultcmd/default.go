@@ -15,11 +15,14 @@ import (
 
 func newDefault(a *app.App) *cobra.Command {
 	return &cobra.Command{
-		Use:     "default [NAME]",
-		Short:   "Show or choose the default vault",
-		Long:    "Show the vault that item commands use without --vault, or choose another one. At first it is the oldest.",
-		Example: "  keyhold vault default\n  keyhold vault default work",
-		Args:    args.Between(nil, "NAME"),
+		Use:   "default [NAME]",
+		Short: "Show or choose the default vault",
+		Long: "Show the vault that item commands use without --vault, or choose another one. At first it is the oldest. KEYHOLD_VAULT\n" +
+			"and the setting profiles.NAME.vault go before it.",
+		Example: "  keyhold vault default\n" +
+			"  keyhold vault default work\n" +
+			"  keyhold config set profiles.default.vault work",
+		Args: args.Between(nil, "NAME"),
 
 		ValidArgsFunction: complete.Vaults(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -19,7 +19,9 @@ func newDelete(a *app.App) *cobra.Command {
 		Use:     "delete NAME",
 		Aliases: []string{"remove"},
 		Short:   "Delete a vault with everything in it, for good",
-		Long:    "Delete a vault with its items and its trash. Nothing brings it back. The command asks for the vault's name.",
+		Long: "Delete a vault with its items and its trash. Nothing brings it back but a copy of the store made before. The command\n" +
+			"says how many items there are and asks for the vault's name; --yes answers, and where nobody can be asked the status\n" +
+			"is 12.",
 		Example: "  keyhold vault delete work\n  keyhold vault delete work --yes",
 		Args:    args.Exactly("NAME"),
 

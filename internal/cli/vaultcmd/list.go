@@ -18,7 +18,8 @@ func newList(a *app.App) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the vaults of the profile",
-		Long:    "List the vaults, oldest first. A pipe gets the columns name, default, state, id.",
+		Long: "List the vaults, oldest first. A pipe gets the columns name, default, state, id. The state is open, locked, or\n" +
+			"damaged. Without any vault the list is empty, which is no error.",
 		Example: "  keyhold vault list\n  keyhold vault list --json",
 		Args:    args.None(),
 

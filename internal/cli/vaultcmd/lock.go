@@ -18,10 +18,12 @@ func NewLock(a *app.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "lock",
 		Short: "Close all vaults at once",
-		Long: "End every session of every profile in this home, those by --export too. With --profile on the command line only\n" +
-			"those of that profile. That nothing was open is no error. It ends them also where the settings are wrong, and reports\n" +
-			"that afterwards.",
-		Example:     "  keyhold lock\n  keyhold lock --profile default",
+		Long: "End every session of every profile in this home, those by --export too. With --profile on the command line only those\n" +
+			"of that profile. That nothing was open is no error. It ends them also where the settings are wrong, and reports that\n" +
+			"afterwards. Nothing is asked, and no password is needed.",
+		Example: "  keyhold lock\n" +
+			"  keyhold lock --profile default\n" +
+			"  keyhold lock --json",
 		Annotations: map[string]string{app.AnySettings: "yes"},
 		Args:        args.None(),
 

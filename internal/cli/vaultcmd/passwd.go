@@ -28,9 +28,14 @@ func NewPasswd(a *app.App) *cobra.Command {
 		Use:   "passwd",
 		Short: "Change the master password",
 		Long: "Change the master password of the profile: all of it or, if it is interrupted, nothing. The old one comes from where\n" +
-			"the master password always comes from, the new one from one of the --new-password flags, or it is asked for\n" +
-			"twice. Open sessions stay open. With --rekey every vault gets a new key as well.",
-		Example:           "  keyhold passwd\n  keyhold passwd --password-file old --new-password-file new",
+			"the master password always comes from, and is asked for even while a session is open; the new one from one of the\n" +
+			"--new-password flags, or it is asked for twice. A wrong old one is status 4, and where nobody can be asked the status\n" +
+			"is 12.\n\n" +
+			"Open sessions stay open. Copies of the store made before still open by the old password. With --rekey every vault gets\n" +
+			"a new key as well.",
+		Example: "  keyhold passwd\n" +
+			"  keyhold passwd --rekey\n" +
+			"  keyhold passwd --password-file old --new-password-file new",
 		Args:              args.None(),
 		ValidArgsFunction: complete.Nothing,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },

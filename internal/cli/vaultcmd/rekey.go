@@ -18,8 +18,12 @@ func newRekey(a *app.App) *cobra.Command {
 		Use:   "rekey [NAME]",
 		Short: "Seal everything in a vault anew under a new key",
 		Long: "Make a new key for a vault and seal every item under it, those in the trash too: all of it or, if it is interrupted,\n" +
-			"nothing. It takes the master password. What the old key opened is overwritten in the store.",
-		Example:           "  keyhold vault rekey\n  keyhold vault rekey work",
+			"nothing. What the old key opened is overwritten in the store; copies of the store made before still open.\n\n" +
+			"It takes the master password, even while a session is open; where nobody can be asked that is status 12. Open sessions\n" +
+			"have the new key at once. Without NAME it is the default vault; `keyhold passwd --rekey` takes all of them.",
+		Example: "  keyhold vault rekey\n" +
+			"  keyhold vault rekey work\n" +
+			"  keyhold passwd --rekey",
 		Args:              args.Between(nil, "NAME"),
 		ValidArgsFunction: complete.Vaults(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {

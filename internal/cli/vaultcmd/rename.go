@@ -15,9 +15,10 @@ import (
 
 func newRename(a *app.App) *cobra.Command {
 	return &cobra.Command{
-		Use:               "rename OLD NEW",
-		Short:             "Give a vault another name",
-		Long:              "Give a vault another name. A name that is taken is status 8.",
+		Use:   "rename OLD NEW",
+		Short: "Give a vault another name",
+		Long: "Give a vault another name. Its items and who has it open stay as they are; scripts that name it by --vault do not\n" +
+			"follow. A name that is taken is status 8.",
 		Example:           "  keyhold vault rename work job\n  keyhold vault rename job work",
 		Args:              args.Exactly("OLD", "NEW"),
 		ValidArgsFunction: complete.Vaults(a, 1),

@@ -13,9 +13,10 @@ import (
 
 func newShow(a *app.App) *cobra.Command {
 	return &cobra.Command{
-		Use:     "show [NAME]",
-		Short:   "Show what is known of a vault",
-		Long:    "Show a vault: its id, how many items are in it, when it was made and changed. Without NAME the default one.",
+		Use:   "show [NAME]",
+		Short: "Show what is known of a vault",
+		Long: "Show a vault: its id, how many items are in it and in its trash, which key it is under, when it was made and changed.\n" +
+			"Without NAME the default one. The names and values of its items are not shown.",
 		Example: "  keyhold vault show\n  keyhold vault show work --json",
 		Args:    args.Between(nil, "NAME"),
 

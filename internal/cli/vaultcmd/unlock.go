@@ -30,9 +30,13 @@ func NewUnlock(a *app.App) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unlock",
 		Short: "Open the vaults for a while",
-		Long: "Open the vaults of the profile by the master password, for every process of yours on this machine, until they\n" +
-			"are not used for the time of --idle or the time of --ttl is over. With --export the key is kept nowhere but in\n" +
-			"the variable KEYHOLD_SESSION, so that only what this shell starts has the session.",
+		Long: "Open the vaults of the profile by the master password, for every process of yours on this machine, until they are not\n" +
+			"used for the time of --idle or the time of --ttl is over. The key of the session is in a keyring; where none can keep\n" +
+			"it the status is 1. A session that was open before ends.\n\n" +
+			"With --export the key is kept nowhere but in the variable KEYHOLD_SESSION, so that only what this shell starts has the\n" +
+			"session. The line for the shell is not printed to a terminal.\n\n" +
+			"A wrong password is status 4. Where nobody can be asked and no source has the password the status is 12. A vault that\n" +
+			"does not open is warned about, and the status is 10.",
 		Example: "  keyhold unlock\n  keyhold unlock --ttl 30m\n  eval \"$(keyhold unlock --export)\"\n  keyhold unlock --export fish | source",
 		Args:    args.Between(nil, "SHELL"),
 

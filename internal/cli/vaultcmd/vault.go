@@ -17,10 +17,14 @@ import (
 // NewVault returns the vault command, with all below it if whole is set.
 func NewVault(a *app.App, whole bool) *cobra.Command {
 	cmd := args.Noun(&cobra.Command{
-		Use:     "vault",
-		Short:   "Make, list and delete vaults",
-		Long:    "Work with vaults: boxes of items, each under a key of its own.",
-		Example: "  keyhold vault create work\n  keyhold vault list",
+		Use:   "vault",
+		Short: "Make, list and delete vaults",
+		Long: "Work with vaults: boxes of items, each under a key of its own. One master password opens all vaults of a profile. Item\n" +
+			"commands use the default vault, which is the oldest until `keyhold vault default` chooses another one, or the one that\n" +
+			"--vault names.",
+		Example: "  keyhold vault create work\n" +
+			"  keyhold vault list\n" +
+			"  keyhold put ci --vault work",
 	})
 	if !whole {
 		return cmd
