@@ -21,8 +21,8 @@ func NewEdit(a *app.App) *cobra.Command {
 			"the item, what is taken away is removed; members of other programs and values that are not text stay as they are. What\n" +
 			"was before is in the history.\n\n" +
 			"The plaintext is in a file that only you can read, in memory where the system has such a place, and removed\n" +
-			"afterwards. Nothing is changed if the text cannot be understood (status 2) or the editor fails (status 1). With\n" +
-			"KEYHOLD_NO_PRINT=1 edit refuses, with status 7.",
+			"afterwards. Nothing is changed if the text cannot be understood (status 2), the editor fails (status 1) or another\n" +
+			"item has the new name (status 8). With KEYHOLD_NO_PRINT=1 edit refuses, with status 7.",
 		Example:           "  keyhold edit mail\n  EDITOR=nano keyhold edit mail",
 		Args:              args.Exactly("ITEM"),
 		ValidArgsFunction: complete.Items(a, 1),
@@ -68,7 +68,12 @@ func edit(ctx context.Context, a *app.App, name string) error {
 		if err != nil || changed.Updated.Equal(now.Updated) {
 			return vault.Change{}, err
 		}
-		return vault.Change{Put: []vault.Put{{Item: changed, Was: &now}}}, nil
+		if changed.Name != now.Name {
+			if err := free(ctx, v, step{e, changed.Name}, true); err != nil {
+				return vault.Change{}, err
+			}
+		}
+		return vault.Change{Put: []vault.Put{{Item: changed, Was: &now, Unique: changed.Name != now.Name}}}, nil
 	})
 	if err != nil {
 		return err
