@@ -25,7 +25,8 @@ var table = []rule{
 	{pkg: "output", may: "secret exit"},
 	{pkg: "kv/*", may: "kv"},
 	{pkg: "itemdb", may: "kv"},
-	{pkg: "ref generate dotenv mask transfer", may: "vault secret seal"},
+	{pkg: "ref", may: "vault secret seal dotenv"},
+	{pkg: "otp generate dotenv mask transfer", may: "vault secret seal"},
 	{pkg: "device", may: "secret seal kv keyring"},
 
 	{pkg: "service/accounts", may: "kv itemdb record secret seal"},
@@ -44,7 +45,7 @@ var table = []rule{
 	{pkg: "app", may: "...", never: "server/... servercli hostile/... cli/... cmd/..."},
 	{
 		pkg: "cli/...",
-		may: "app cli/... vault backend secretstorage ref generate dotenv mask transfer config device output exit secret pkg/client/...",
+		may: "app cli/... vault backend secretstorage ref otp generate dotenv mask transfer config device output exit secret pkg/client/...",
 	},
 	{pkg: "cmd/keyhold", may: "app cli backend/all"},
 	{pkg: "cmd/keyhold-server", may: "servercli"},
@@ -57,7 +58,7 @@ const testOnly = "apptest backend/backendtest hostile/... gen/... bench/... arch
 
 // pure packages, and every file named format.go, do no I/O: what they need of
 // the outside world is handed to them.
-const pure = "vault seal secretstorage"
+const pure = "vault seal secretstorage ref otp dotenv"
 
 // impure are the imports that a pure file may not have; "net/..." spares the
 // packages in harmless.
