@@ -22,6 +22,8 @@ need gnome-keyring-daemon gnome-keyring
 need bash bash
 need zsh zsh
 need fish fish
+need make make
+need node nodejs # what needs a newer one than Debian's is skipped
 
 if [ -n "$missing" ]; then
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -211,7 +211,7 @@ func encode(b *strings.Builder, s, also string) {
 }
 
 // unreserved reports whether c stands for itself in every part of a URL
-// (RFC 3986). Of these, ~ is a wildcard to zsh.
+// (RFC 3986). Of these, ~ means a directory or a pattern to shells.
 func unreserved(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }
