@@ -10,7 +10,7 @@ package otp
 
 import (
 	"crypto/hmac"
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // RFC 6238 has it, and most services nothing else
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/binary"

@@ -6,6 +6,7 @@
 package ref
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"unicode"
@@ -135,21 +136,11 @@ func escape(s string) (c byte, ok bool) {
 	if len(s) < len("%XX") || s[0] != '%' {
 		return 0, false
 	}
-	high, low := unhex(s[1]), unhex(s[2])
-	return byte(high<<4 | low), high >= 0 && low >= 0
-}
-
-// unhex returns the value of a hexadecimal digit, or -1.
-func unhex(c byte) int {
-	switch {
-	case '0' <= c && c <= '9':
-		return int(c - '0')
-	case 'a' <= c && c <= 'f':
-		return int(c-'a') + 10
-	case 'A' <= c && c <= 'F':
-		return int(c-'A') + 10
+	b, err := hex.DecodeString(s[1:len("%XX")])
+	if err != nil {
+		return 0, false
 	}
-	return -1
+	return b[0], true
 }
 
 // mend returns the reference that s was probably meant to be, or nothing.
