@@ -58,12 +58,15 @@ func TestFill(t *testing.T) {
 		{ref.InYAML, "k: |\n  @\nz: 1", pem, "k: |\n  -----BEGIN X-----\n  ab+/=\n  \n  cd\n  -----END X-----\nz: 1"},
 		{ref.InYAML, "- k: |-\n    a \"@\"\n", "x'", "- k: |-\n    a \"x'\"\n"},
 		{ref.InYAML, "a: [@, {b: @}]\n---\n@: c\n", "#", "a: [\"#\", {b: \"#\"}]\n---\n\"#\": c\n"},
+		{ref.InYAML, "a: khx1z @", "v", "a: khx1z v"},
 		{ref.InYAML, "u: https://me:@/x", "a/b=", "u: https://me:a/b=/x"},
 		{ref.InYAML, "u: \"https://me:@/x\"", "a: #b", "u: \"https://me:a: #b/x\""},
 		{ref.InYAML, "u: \"{{ .Values.x }}@\"", "\u0085\ufeff", "u: \"{{ .Values.x }}\\u0085\\ufeff\""},
 
 		{ref.InShell, "export A=@ B=\"a @\" C='b @'\n", "it's $x", "export A='it'\\''s $x' B=\"a it's \\$x\" C='b it'\\''s $x'\n"},
 		{ref.InShell, "A=\"\\$@ $x.@\" B=\\$@ C=$x@ D='$@' # $@", "x", "A=\"\\$x $x.x\" B=\\$'x' C=$x'x' D='$x' # $x"},
+		{ref.InShell, "echo a \\\n# don't\nA=@", "x", "echo a \\\n# don't\nA='x'"},
+		{ref.InShell, "echo \\ #'@'", "it's", "echo \\ #'it'\\''s'"},
 		{ref.InShell, "# don't @\nA=@", "x", "# don't x\nA='x'"},
 
 		{ref.InDotenv, "A=@\nB=\"@\"\nC='@'\nD=`@`\nE=a@b # it's @\n", "x", "A=x\nB=\"x\"\nC='x'\nD=`x`\nE=axb # it's x\n"},
@@ -96,6 +99,7 @@ func TestFillRefuses(t *testing.T) {
 		{ref.InYAML, "a: @", "canary\xff", "UTF-8"},
 		{ref.InYAML, "a: x@y", "canary: b", "double quotes"},
 		{ref.InYAML, "a: x @", "#canary", "double quotes"},
+		{ref.InYAML, "a: 1@", "2", "read back"},
 		{ref.InYAML, "a: '@'", "canary\n", "double quotes"},
 		{ref.InYAML, "\n# @", "x\ncanary: 1", "line 2"},
 		{ref.InYAML, "# @", "x\u2028canary: 1", "line 1"},
