@@ -28,6 +28,7 @@ var table = []rule{
 	{pkg: "ref", may: "vault secret seal dotenv"},
 	{pkg: "otp generate dotenv mask transfer", may: "vault secret seal"},
 	{pkg: "device", may: "secret seal kv keyring"},
+	{pkg: "child", may: "secret mask term"},
 
 	{pkg: "service/accounts", may: "kv itemdb record secret seal"},
 	{pkg: "service/...", may: "kv itemdb record secret seal service/accounts"},
@@ -47,7 +48,7 @@ var table = []rule{
 		pkg: "cli/...",
 		may: "app cli/... vault backend secretstorage ref otp generate dotenv mask transfer config device output exit secret pkg/client/...",
 	},
-	{pkg: "cmd/keyhold", may: "app cli backend/all"},
+	{pkg: "cmd/keyhold", may: "app cli child backend/all"},
 	{pkg: "cmd/keyhold-server", may: "servercli"},
 
 	{pkg: "apptest hostile/... gen/... bench/... archtest", may: "..."},
@@ -58,7 +59,7 @@ const testOnly = "apptest backend/backendtest hostile/... gen/... bench/... arch
 
 // pure packages, and every file named format.go, do no I/O: what they need of
 // the outside world is handed to them.
-const pure = "vault seal secretstorage ref otp dotenv"
+const pure = "vault seal secretstorage ref otp dotenv mask"
 
 // impure are the imports that a pure file may not have; "net/..." spares the
 // packages in harmless.
