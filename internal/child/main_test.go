@@ -17,6 +17,7 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+	xterm "golang.org/x/term"
 
 	"github.com/keyhold/keyhold/internal/child"
 	"github.com/keyhold/keyhold/internal/mask"
@@ -46,6 +47,9 @@ func keyhold(hide string) int {
 			c.Env = append(c.Env, e)
 		}
 	}
+	if hide == "plain" {
+		return copyPlainly(c.Args)
+	}
 	if hide != "-" {
 		c.Mask = mask.New(bytes.Split([]byte(hide), []byte("\n")))
 	}
@@ -64,8 +68,21 @@ func keyhold(hide string) int {
 	return status
 }
 
+// copyPlainly runs a program on a pseudo-terminal as simply as that can be done.
+func copyPlainly(args []string) int {
+	if _, err := xterm.MakeRaw(1); err != nil {
+		return 1
+	}
+	master, err := pty.Start(exec.Command(args[0], args[1:]...))
+	if err != nil {
+		return 1
+	}
+	_, _ = io.Copy(os.Stdout, master)
+	return 0
+}
+
 // command is a keyhold that runs args. Its process is gone when the test is.
-func command(t *testing.T, args ...string) *exec.Cmd {
+func command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Env = append(os.Environ(), values+"="+hiddenValue, "S="+hiddenValue, "TERM=xterm", "PS1=$ ", "LC_ALL=C")
@@ -76,7 +93,7 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 // sh is a keyhold that runs a shell script, which has the value as $S.
 func sh(t *testing.T, script string) *exec.Cmd { return command(t, "sh", "-c", script) }
 
-func statusOf(t *testing.T, err error) int {
+func statusOf(t testing.TB, err error) int {
 	t.Helper()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
@@ -92,7 +109,7 @@ func statusOf(t *testing.T, err error) int {
 
 // A screen is the person's side of a terminal that a process has.
 type screen struct {
-	t     *testing.T
+	t     testing.TB
 	keys  *os.File
 	shown chan []byte
 	seen  []byte
@@ -101,7 +118,7 @@ type screen struct {
 
 // onScreen starts cmd with a terminal of its own for the streams that it has not
 // set.
-func onScreen(t *testing.T, cmd *exec.Cmd) *screen {
+func onScreen(t testing.TB, cmd *exec.Cmd) *screen {
 	t.Helper()
 	keys, tty, err := pty.Open()
 	if err != nil {

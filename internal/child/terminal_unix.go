@@ -221,16 +221,22 @@ func (s *session) stop() {
 	s.screen.settle()
 	s.keys.restore()
 	_ = unix.Kill(0, unix.SIGTSTP)
-	timeout := time.After(grace)
+	timeout := time.NewTimer(grace)
+	defer timeout.Stop()
 	for {
+		var sig os.Signal
 		select {
-		case sig := <-s.signals.c:
-			s.handle(sig)
-			if sig == unix.SIGCONT {
-				return
+		case sig = <-s.signals.c:
+		case <-timeout.C:
+			select {
+			case sig = <-s.signals.c: // both, after a long stop
+				timeout.Reset(grace)
+			default:
+				sig = unix.SIGCONT
 			}
-		case <-timeout:
-			s.resume()
+		}
+		s.handle(sig)
+		if sig == unix.SIGCONT {
 			return
 		}
 	}
