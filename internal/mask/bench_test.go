@@ -45,7 +45,13 @@ func texts(r *rand.Rand, secrets [][]byte) map[string][]byte {
 		binary[i] = byte(r.Uint32())
 	}
 	return map[string][]byte{
-		"log":    make1(line),
+		"log": make1(line),
+		"log on a terminal": make1(func(out []byte, i int) []byte {
+			if i%10 == 0 {
+				return append(out, "\r\n"...)
+			}
+			return out
+		}),
 		"binary": binary,
 		"coloured": make1(func(out []byte, i int) []byte {
 			if i%3 == 0 {

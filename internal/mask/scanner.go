@@ -50,6 +50,11 @@ func (s *scanner) run(data []byte, from int) {
 			i = end
 			continue
 		}
+		if s.esc != outside {
+			if i = s.sequence(data, i); s.esc == outside || i == len(data) {
+				continue
+			}
+		}
 		s.byte(data, i)
 		i++
 	}
@@ -80,7 +85,10 @@ func (l *lookahead) special(i int) int {
 func (s *scanner) span(data []byte, i, end int) {
 	for i < end {
 		must := i // the least that the automaton has to see itself
-		if depth := s.shallow(); depth >= 0 && depth <= min(i, i-s.lineEnd) {
+		if end-i <= 2*Shortest {
+			must = end // not worth it
+		}
+		if depth := s.shallow(); depth >= 0 && must == i && depth <= min(i, i-s.lineEnd) {
 			// As good as from the root, a little earlier.
 			start := i - depth
 			begin := end - Shortest + 1
@@ -112,7 +120,11 @@ func (s *scanner) shallow() int {
 func (s *scanner) follow(data []byte, i, end, must int) int {
 	set, raw := s.set, s.raw
 	for i < end {
-		raw = set.step(raw, data[i])
+		if raw <= set.top { // step, for the most frequent states
+			raw = set.table[raw*(set.top+1)+int32(set.class[data[i]])]
+		} else {
+			raw = set.step(raw, data[i])
+		}
 		i++
 		if raw > set.top {
 			if found := set.nodes[raw].found; found != 0 {
@@ -124,6 +136,22 @@ func (s *scanner) follow(data []byte, i, end, must int) int {
 	}
 	s.raw = raw
 	return i
+}
+
+// sequence goes over the rest of an escape sequence, and returns where it ends.
+func (s *scanner) sequence(data []byte, i int) int {
+	end := i
+	for ; end < len(data) && s.esc != outside; end++ {
+		after, part := s.esc.next(data[end])
+		if !part {
+			break
+		}
+		s.esc = after
+		s.marks[end] |= escaped
+	}
+	s.follow(data, i, end, end)
+	s.escEnd, s.lineEnd = end, end
+	return end
 }
 
 // byte goes over one byte, whatever it is.
