@@ -7,6 +7,7 @@ import (
 
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/backend/all"
+	"github.com/keyhold/keyhold/internal/child"
 	"github.com/keyhold/keyhold/internal/cli"
 )
 
@@ -17,6 +18,9 @@ var (
 )
 
 func main() {
+	if status, mine := child.Main(os.Args, os.Environ()); mine {
+		os.Exit(status)
+	}
 	a := app.New(all.Registry(), app.Version{
 		Number: version, Commit: commit, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 	})

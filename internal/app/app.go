@@ -53,6 +53,8 @@ type App struct {
 
 	layers   config.Layers
 	ring     keyring.Store            // once it was asked for
+	at       *place                   // the vault of a reference among the arguments
+	plain    bool                     // an argument is an item by its name alone
 	opened   map[string]opened        // the accounts by profile, once they are open
 	typed    map[string]secret.String // the master passwords that were typed, by profile
 	sourced  *secret.String           // what the password source said

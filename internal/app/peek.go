@@ -1,11 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/device"
+	"github.com/keyhold/keyhold/internal/ref"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -41,8 +43,17 @@ func (a *App) PeekNamed(ctx context.Context, name string) error {
 	return v.Close()
 }
 
+// PeekRef returns the vault of a reference, by Peek.
+func (a *App) PeekRef(ctx context.Context, r ref.Ref) (vault.Vault, error) {
+	return a.peekIn(ctx, cmp.Or(r.Profile, a.Settings.Profile), r.Vault)
+}
+
 func (a *App) peekVault(ctx context.Context, name string) (vault.Vault, error) {
 	name, profile := a.split(name)
+	return a.peekIn(ctx, profile, name)
+}
+
+func (a *App) peekIn(ctx context.Context, profile, name string) (vault.Vault, error) {
 	account, err := a.peek(ctx, profile)
 	if err != nil {
 		return nil, err

@@ -53,6 +53,14 @@ func (s *Signals) Catch() {
 	}
 }
 
+// Release has signals end the process again, as before Catch. A nil Signals has
+// none caught.
+func (s *Signals) Release() {
+	if s != nil {
+		signal.Reset(stopping...)
+	}
+}
+
 // Lend has the keys of the terminal that stop a program stop only the child
 // that runs there, until the function that it returns is called.
 func (s *Signals) Lend() func() {

@@ -44,9 +44,15 @@ func (a *App) split(name string) (vaultName, profile string) {
 // be that of another profile.
 func (a *App) FindVault(ctx context.Context, name string) (backend.Account, backend.Info, error) {
 	if name == "" {
-		name = a.Settings.Vault
+		at := a.chosen()
+		return a.findVault(ctx, at.profile, at.vault)
 	}
 	name, profile := a.split(name)
+	return a.findVault(ctx, profile, name)
+}
+
+// findVault is FindVault in a profile.
+func (a *App) findVault(ctx context.Context, profile, name string) (backend.Account, backend.Info, error) {
 	name = norm.NFC.String(name)
 	account, err := a.AccountOf(ctx, profile)
 	if err != nil {
@@ -102,8 +108,7 @@ func (a *App) OpenVault(ctx context.Context, name string) (vault.Vault, backend.
 // Elsewhere returns the names of the other open vaults of the profile that
 // have an item of this name.
 func (a *App) Elsewhere(ctx context.Context, name string, but backend.Info) []string {
-	_, profile := a.split(a.Settings.Vault)
-	account, err := a.AccountOf(ctx, profile)
+	account, err := a.AccountOf(ctx, a.chosen().profile)
 	if err != nil {
 		return nil
 	}
@@ -194,6 +199,9 @@ func (a *App) again(flag string) string {
 // Where returns the flags, with a blank before each, by which a command
 // means the profile, and the vault if that counts, that this one was about.
 func (a *App) Where(vaultToo bool) string {
+	if a.at != nil {
+		return "" // the reference says it
+	}
 	_, profile := a.split(a.Settings.Vault)
 	rest := ""
 	if v, err := a.layers.Resolve("vault"); vaultToo && err == nil && v.Source == config.Flag {

@@ -37,7 +37,7 @@ func Main(ctx context.Context, a *app.App, args []string) exit.Status {
 	out := &checked{w: a.Out}
 	root.SetOut(out)
 	root.SetErr(a.Err)
-	_, err := root.ExecuteContextC(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		err = out.err
 	}
@@ -49,7 +49,19 @@ func Main(ctx context.Context, a *app.App, args []string) exit.Status {
 	case !ran && out.err == nil:
 		err = usage(root, err)
 	}
-	return fail(a, args, err)
+	return fail(a, args, startError(cmd, err))
+}
+
+// startError makes what kept a command from starting a program an *app.Ended.
+func startError(cmd *cobra.Command, err error) error {
+	var ended *app.Ended
+	if cmd.Annotations[app.StartsProgram] == "" || errors.As(err, &ended) {
+		return err
+	}
+	if checks, _ := cmd.Flags().GetBool(app.CheckFlag); checks {
+		return err
+	}
+	return &app.Ended{Status: app.NotStarted, Err: err}
 }
 
 // A checked writer keeps the first error, since the library that prints help
@@ -96,6 +108,13 @@ func fail(a *app.App, args []string, err error) exit.Status {
 		a.Settings.Format = output.JSON // the flags may not have been read to their end
 	}
 	o := outcomeOf(err)
+	var ended *app.Ended
+	if errors.As(err, &ended) {
+		if ended.Err == nil {
+			return ended.Status
+		}
+		o.status = ended.Status
+	}
 	var silent *app.SilentError
 	if errors.As(err, &silent) {
 		return o.status

@@ -10,7 +10,10 @@ import (
 	"github.com/keyhold/keyhold/internal/cli/args"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
+	"github.com/keyhold/keyhold/internal/dotenv"
 	"github.com/keyhold/keyhold/internal/exit"
+	"github.com/keyhold/keyhold/internal/otp"
+	"github.com/keyhold/keyhold/internal/ref"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -34,6 +37,11 @@ var outcomes = []outcome{
 	{match: is(config.ErrDefaultProfile), code: "usage"},
 	{match: is(config.ErrProfileExists), code: "exists"},
 	{match: is(errors.ErrUnsupported), code: "unsupported"},
+	{match: as[*ref.ParseError], code: "usage", try: "keyhold help references"},
+	{match: as[*ref.TemplateError], code: "usage", try: "keyhold help references"},
+	{match: as[*ref.ValueError], code: "usage", try: "keyhold inject --help"},
+	{match: as[*dotenv.ParseError], code: "usage", try: "keyhold help references"},
+	{match: as[*otp.SeedError], code: "usage"},
 	{match: is(app.ErrDeclined), code: "declined"},
 	{match: as[*device.TokenError], code: "locked", try: "unset KEYHOLD_SESSION"},
 	{match: is(vault.ErrLocked), code: "locked", try: "keyhold unlock"},

@@ -29,6 +29,15 @@ type Trashed struct {
 	Deleted time.Time
 }
 
+// A Snapshotter reads many items as quickly as one.
+type Snapshotter interface {
+	// Snapshot calls fn with the vault as it is at one moment. What fn gets can
+	// only be read, by fn alone; fn must not wait for anything: the store is
+	// held. Damage that fn comes upon may end it with ErrDamaged, where reading
+	// without a snapshot would go on.
+	Snapshot(ctx context.Context, fn func(Vault) error) error
+}
+
 // A Tagger knows the tags of items without opening their data.
 type Tagger interface {
 	// Tags returns the tags of the items that have any, by ID, also of those in

@@ -76,6 +76,15 @@ func IsID(s string) bool {
 	return true
 }
 
+// Snapshot calls fn with v as it is at one moment, if v can do that, else with
+// v itself.
+func Snapshot(ctx context.Context, v Vault, fn func(Vault) error) error {
+	if s, ok := v.(Snapshotter); ok {
+		return s.Snapshot(ctx, fn)
+	}
+	return fn(v)
+}
+
 // A Retry says how often and how long a change is tried again after a conflict.
 type Retry struct {
 	Attempts int

@@ -11,6 +11,7 @@ import (
 
 	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/output"
+	"github.com/keyhold/keyhold/internal/ref"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -75,6 +76,9 @@ func Items(a *app.App, most int) cobra.CompletionFunc {
 		if len(given) >= most || !ready(a, cmd) {
 			return nil, noFiles
 		}
+		if ref.Is(word) {
+			return refs(cmd.Context(), a, word)
+		}
 		return items(cmd.Context(), a, word), noFiles
 	}
 }
@@ -116,6 +120,20 @@ func Vaults(a *app.App, most int) cobra.CompletionFunc {
 	}
 }
 
+// ItemThenField offers the items for the first argument, and then its fields.
+func ItemThenField(a *app.App) cobra.CompletionFunc {
+	first, second := Items(a, 1), Fields(a)
+	return func(cmd *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
+		switch len(given) {
+		case 0:
+			return first(cmd, given, word)
+		case 1:
+			return second(cmd, given, word)
+		}
+		return nil, noFiles
+	}
+}
+
 // Fields offers the fields that the item of the first argument has.
 func Fields(a *app.App) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
@@ -151,4 +169,9 @@ func offer(names []string, name, word string) []string {
 		return names
 	}
 	return append(names, name)
+}
+
+// Programs leaves it to the shell to offer programs and files.
+func Programs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
 }

@@ -30,8 +30,12 @@ func NewEdit(a *app.App) *cobra.Command {
 	}
 }
 
-func edit(ctx context.Context, a *app.App, name string) error {
+func edit(ctx context.Context, a *app.App, arg string) error {
 	if err := a.MayPrint(); err != nil {
+		return err
+	}
+	name, err := a.WholeItem(arg)
+	if err != nil {
 		return err
 	}
 	v, info, err := a.Open(ctx)

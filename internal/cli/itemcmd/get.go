@@ -3,10 +3,8 @@ package itemcmd
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -70,68 +68,25 @@ func (o *getOptions) run(ctx context.Context) error {
 	if err := o.app.MayPrint(); err != nil {
 		return err
 	}
-	it, info, err := readItem(ctx, o.app, o.name, o.revision)
+	name, field, err := o.app.ItemArg(o.name)
 	if err != nil {
 		return err
 	}
-	f, err := o.pick(it)
+	if field != "" {
+		if o.typedField {
+			return app.Usagef("%s names a field already: it goes with no --field", o.name)
+		}
+		o.field = field
+	}
+	it, info, err := readNamed(ctx, o.app, name, o.revision)
+	if err != nil {
+		return err
+	}
+	f, err := o.app.PickField(it, o.field)
 	if err != nil {
 		return err
 	}
 	return o.print(info, it, f)
-}
-
-// pick returns the field to print.
-func (o *getOptions) pick(it vault.Item) (vault.Field, error) {
-	name := o.field
-	if name == "" {
-		if name = vault.TypeOf(it).Main; name == "" {
-			return vault.Field{}, &app.UsageError{
-				Message: fmt.Sprintf("an item of type %s has no main field", it.Type),
-				Try:     "keyhold get " + args.Quote(o.name) + " -f " + firstOr(it.FieldNames(), "FIELD"),
-			}
-		}
-	}
-	f, ok := it.Field(name)
-	if !ok {
-		return vault.Field{}, &fieldError{item: it, name: name}
-	}
-	if f.Name == "totp" && !f.Kind.Custom() {
-		return vault.Field{}, fmt.Errorf("get does not print the seed of one-time codes: %w", errors.ErrUnsupported)
-	}
-	return f, nil
-}
-
-func firstOr(list []string, other string) string {
-	if len(list) == 0 {
-		return other
-	}
-	return list[0]
-}
-
-// A fieldError reports a field that is not set.
-type fieldError struct {
-	item vault.Item
-	name string
-}
-
-func (e *fieldError) Error() string {
-	set := "none is"
-	if names := e.item.FieldNames(); len(names) > 0 {
-		set = "set: " + strings.Join(names, ", ")
-	}
-	return fmt.Sprintf("item %q has no field %q set (%s)", e.item.Name, e.name, set)
-}
-
-func (e *fieldError) Unwrap() error { return app.ErrNoField }
-
-// Hint prints a field that is set.
-func (e *fieldError) Hint() string {
-	names := e.item.FieldNames()
-	if len(names) == 0 {
-		return "keyhold put " + args.Quote(e.item.Name) + " " + args.Quote(e.name)
-	}
-	return "keyhold get " + args.Quote(e.item.Name) + " -f " + args.Quote(names[0])
 }
 
 func (o *getOptions) print(info backend.Info, it vault.Item, f vault.Field) error {

@@ -27,7 +27,7 @@ func NewItem(a *app.App, whole bool) *cobra.Command {
 	})
 	if whole {
 		cmd.AddCommand(NewPut(a), NewGet(a), NewLs(a), NewRm(a), NewShow(a), NewFind(a), NewEdit(a), NewMv(a), NewCp(a), NewHistory(a),
-			NewRestore(a), NewTrash(a))
+			NewRestore(a), NewTrash(a), NewRef(a), NewOtp(a))
 	}
 	return cmd
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/keyhold/keyhold/internal/cli/args"
 	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/output"
+	"github.com/keyhold/keyhold/internal/ref"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -78,18 +79,25 @@ type step struct {
 }
 
 func (o *moveOptions) run(ctx context.Context) error {
+	to, err := o.parse()
+	if err != nil {
+		return err
+	}
 	src, info, err := o.app.Open(ctx)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
 	dst, dstInfo := src, info
-	if o.toVault != "" {
-		if dst, dstInfo, err = o.app.OpenVault(ctx, o.toVault); err != nil {
-			return err
-		}
-		defer dst.Close()
+	if to != nil {
+		dst, dstInfo, err = o.app.OpenRef(ctx, *to)
+	} else if o.toVault != "" {
+		dst, dstInfo, err = o.app.OpenVault(ctx, o.toVault)
 	}
+	if err != nil {
+		return err
+	}
+	defer dst.Close()
 	here := dstInfo.ID == info.ID
 	steps, err := o.plan(ctx, src, info)
 	if err != nil {
@@ -112,6 +120,34 @@ func (o *moveOptions) run(ctx context.Context) error {
 		return err
 	}
 	return o.report(dstInfo, steps)
+}
+
+// parse takes references among the arguments apart, and returns that of the new
+// name if it is one.
+func (o *moveOptions) parse() (*ref.Ref, error) {
+	same := o.to == o.from // no NEW was given
+	var err error
+	if o.from, err = o.app.WholeItem(o.from); err != nil {
+		return nil, err
+	}
+	switch {
+	case same:
+		o.to = o.from
+		return nil, nil
+	case !ref.Is(o.to):
+		return nil, nil
+	case o.toVault != "":
+		return nil, app.Usagef("%s names a vault already: it goes with no --to-vault", o.to)
+	}
+	to, err := ref.Parse(o.to)
+	if err != nil {
+		return nil, err
+	}
+	o.to = to.Item
+	if to.Field != "" { // what it names is not there yet, so it can only be an item
+		o.to += "/" + to.Field
+	}
+	return &to, nil
 }
 
 // plan resolves what is to be moved, and checks the new names.

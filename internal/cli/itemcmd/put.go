@@ -3,7 +3,6 @@ package itemcmd
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/text/unicode/norm"
@@ -12,6 +11,7 @@ import (
 	"github.com/keyhold/keyhold/internal/cli/args"
 	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/generate"
+	"github.com/keyhold/keyhold/internal/ref"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -23,6 +23,7 @@ type putOptions struct {
 	hidden, text      args.List
 	tags, untags      args.List
 	onlyNew, existing bool
+	byRef             bool // the vault is named by the argument itself
 
 	generate      bool
 	field         string // to generate
@@ -56,7 +57,7 @@ func NewPut(a *app.App) *cobra.Command {
 
 		ValidArgsFunction: complete.Items(a, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.name, o.fields = norm.NFC.String(args[0]), args[1:]
+			o.name, o.fields = args[0], args[1:]
 			return o.run(cmd.Context())
 		},
 	}
@@ -77,6 +78,12 @@ func NewPut(a *app.App) *cobra.Command {
 }
 
 func (o *putOptions) run(ctx context.Context) error {
+	o.byRef = ref.Is(o.name)
+	name, err := o.app.WholeItem(o.name)
+	if err != nil {
+		return err
+	}
+	o.name = norm.NFC.String(name)
 	given, err := o.parse()
 	if err != nil {
 		return err
@@ -119,8 +126,8 @@ func (o *putOptions) parse() ([]assignment, error) {
 	if err := vault.CheckName(o.name); err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(o.name, "kh://") {
-		return nil, app.Usagef("a name cannot begin with kh://, which references do")
+	if ref.Is(o.name) {
+		return nil, app.Usagef("a name cannot begin with %s, which references do", ref.Scheme)
 	}
 	if o.onlyNew && o.existing {
 		return nil, app.Usagef("--new and --existing do not go together")

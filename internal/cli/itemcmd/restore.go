@@ -51,6 +51,10 @@ func (o *restoreOptions) run(ctx context.Context) error {
 	if o.revision < 0 {
 		return app.Usagef("--rev counts from 1")
 	}
+	var err error
+	if o.name, err = o.app.WholeItem(o.name); err != nil {
+		return err
+	}
 	v, info, err := o.app.Open(ctx)
 	if err != nil {
 		return err

@@ -55,6 +55,12 @@ func NewRm(a *app.App) *cobra.Command {
 }
 
 func (o *rmOptions) run(ctx context.Context) error {
+	for i, arg := range o.names {
+		var err error
+		if o.names[i], err = o.app.WholeItem(arg); err != nil {
+			return err
+		}
+	}
 	v, info, err := o.app.Open(ctx)
 	if err != nil {
 		return err

@@ -65,9 +65,18 @@ func (o *showOptions) run(ctx context.Context) error {
 	return p.Object(o.sheet(info, it))
 }
 
-// readItem opens the item that the user calls name, as it was before the last
-// rev changes.
-func readItem(ctx context.Context, a *app.App, name string, rev int) (vault.Item, backend.Info, error) {
+// readItem opens the item that an argument means, as it was before the last rev
+// changes.
+func readItem(ctx context.Context, a *app.App, arg string, rev int) (vault.Item, backend.Info, error) {
+	name, err := a.WholeItem(arg)
+	if err != nil {
+		return vault.Item{}, backend.Info{}, err
+	}
+	return readNamed(ctx, a, name, rev)
+}
+
+// readNamed is readItem where the argument is taken apart already.
+func readNamed(ctx context.Context, a *app.App, name string, rev int) (vault.Item, backend.Info, error) {
 	if rev < 0 {
 		return vault.Item{}, backend.Info{}, app.Usagef("--rev counts from 1")
 	}

@@ -23,7 +23,7 @@ func (o *putOptions) target(ctx context.Context) (target, error) {
 	var none *app.NoVaultError
 	var err error
 	t.vault, t.info, err = o.app.Open(ctx)
-	if errors.As(err, &none) && !o.existing {
+	if errors.As(err, &none) && !o.existing && !o.byRef {
 		return target{}, nil
 	}
 	if err != nil {

@@ -1,4 +1,3 @@
-// Package usecmd has the commands that make and use values: generate.
 package usecmd
 
 import (
