@@ -191,8 +191,23 @@ func (d *DB) marked() error {
 }
 
 func (d *DB) unmark() error {
-	if err := os.Remove(d.markPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(d.markPath()); err != nil && !errors.Is(err, fs.ErrNotExist) && d.marked() != nil {
 		return err
 	}
 	return nil
+}
+
+// passed is unmark for a store that was only read. A mark that has to stay where
+// the store cannot be written to either keeps nobody from anything.
+func (d *DB) passed() error {
+	err := d.unmark()
+	if err == nil {
+		return nil
+	}
+	f, e := os.OpenFile(d.path, os.O_RDWR, 0)
+	if e != nil {
+		return nil
+	}
+	_ = f.Close()
+	return err
 }

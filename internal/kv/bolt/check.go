@@ -10,13 +10,13 @@ import (
 
 // Check reads every page of the store under a shared lock: that keys are in
 // order, that every page has one use, and that all pairs can be read. If so, it
-// takes back the mark that keeps Update from writing; if not, it is ErrDamaged
-// with the first thing found. A store that does not exist passes. It does not
+// takes back the mark that keeps Update from writing, unless nothing can be
+// written there; if not, it is ErrDamaged with the first thing found. A store that does not exist passes. It does not
 // know what the pairs mean: a wrong bit in a value is for who wrote it to find.
 func (d *DB) Check(ctx context.Context) error {
 	f, im, err := d.image(ctx, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
-		return d.unmark()
+		return d.passed()
 	}
 	if err != nil {
 		return d.fail(err)
@@ -25,7 +25,7 @@ func (d *DB) Check(ctx context.Context) error {
 	if _, err := im.survey(ctx); err != nil {
 		return d.fail(err)
 	}
-	return d.unmark()
+	return d.passed()
 }
 
 // Scrub overwrites with zeros, in place and under the exclusive lock, every

@@ -276,3 +276,31 @@ func TestMark(t *testing.T) {
 		t.Errorf("Update = %v", err)
 	}
 }
+
+// A mark that cannot be taken away is no error of Check where the store cannot
+// be written to either.
+func TestMarkReadOnly(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() <= 0 {
+		t.Skip("root may write everywhere, and Windows asks nobody's id")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "test.db")
+	db := fill(t, path)
+	if err := os.WriteFile(path+".damaged", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Check(t.Context()); err == nil {
+		t.Error("Check says nothing of a mark that keeps Update away")
+	}
+	if err := os.Chmod(path, 0o400); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Check(t.Context()); err != nil {
+		t.Errorf("Check = %v", err)
+	}
+}

@@ -169,8 +169,8 @@ func TestMoved(t *testing.T) {
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	for _, e := range lossy {
-		if got := explain(fmt.Errorf("file resize error: %s", fmt.Errorf("truncate x: %w", e))); !errors.Is(got, e) {
-			t.Errorf("explain loses %v", e)
+		if got := explain(fmt.Errorf("file resize error: %s", fmt.Errorf("truncate x: %w", e))); !errors.Is(got, e) || strings.Contains(got.Error(), "\n") {
+			t.Errorf("explain makes %q of %v", got, e)
 		}
 	}
 	for in, want := range map[error]error{

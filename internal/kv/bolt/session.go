@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -157,8 +158,8 @@ func explain(err error) error {
 	}
 	// bbolt formats some errors of the system with %s.
 	for _, e := range lossy {
-		if !errors.Is(err, e) && strings.HasSuffix(err.Error(), ": "+e.Error()) {
-			return errors.Join(err, e)
+		if text, ok := strings.CutSuffix(err.Error(), ": "+e.Error()); ok && !errors.Is(err, e) {
+			return fmt.Errorf("%s: %w", text, e)
 		}
 	}
 	return err
