@@ -16,6 +16,14 @@ import (
 	"github.com/keyhold/keyhold/internal/secret"
 )
 
+// A NoHomeError reports that no variable says where the files of keyhold are.
+type NoHomeError struct{ Reason string }
+
+func (e *NoHomeError) Error() string { return e.Reason }
+
+// Hint says what to set; where, only the user knows.
+func (e *NoHomeError) Hint() string { return "export KEYHOLD_HOME=DIRECTORY" }
+
 // Home returns the directory where everything of this user is kept:
 // KEYHOLD_HOME, else where the system keeps the data of programs.
 func (a *App) Home() (*device.Home, error) {
@@ -38,7 +46,7 @@ func (a *App) Home() (*device.Home, error) {
 	}
 	dir := a.Getenv(variable)
 	if dir == "" {
-		return nil, fmt.Errorf("no home directory: neither KEYHOLD_HOME nor %s is set", variable)
+		return nil, &NoHomeError{"no home directory: neither KEYHOLD_HOME nor " + variable + " is set"}
 	}
 	return device.NewHome(filepath.Join(dir, filepath.FromSlash(below))), nil
 }

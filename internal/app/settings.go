@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -131,7 +130,7 @@ func (a *App) Config() (*config.File, error) {
 		return nil, a.ConfigError
 	}
 	if a.layers.File == nil {
-		return nil, errors.New("no configuration: neither KEYHOLD_CONFIG, KEYHOLD_HOME nor HOME is set")
+		return nil, &NoHomeError{"no configuration: neither KEYHOLD_CONFIG nor KEYHOLD_HOME nor HOME is set"}
 	}
 	return a.layers.File, nil
 }
@@ -142,7 +141,11 @@ func (a *App) ConfigPath() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return config.Path(a.Getenv, v.Value, runtime.GOOS)
+	path, err := config.Path(a.Getenv, v.Value, runtime.GOOS)
+	if err != nil && v.Value == "" {
+		err = &NoHomeError{err.Error()}
+	}
+	return path, err
 }
 
 // Explain returns every setting with where it comes from.
