@@ -188,6 +188,24 @@ func Delete(tx kv.Tx, vault, id ID) error {
 	return nil
 }
 
+// Discard is Delete for an item of which only parts may be there. It looks
+// through the whole index, and reports whether there was anything.
+func Discard(tx kv.Tx, vault, id ID) (bool, error) {
+	var there bool
+	for _, k := range [][]byte{key(recordKind, vault, id[:]), key(dataKind, vault, id[:])} {
+		there = there || tx.Get(k) != nil
+		if err := tx.Delete(k); err != nil {
+			return there, err
+		}
+	}
+	err := deleteWhere(tx, key(indexKind, vault), func(k []byte) bool {
+		mine := len(k) == prefixSize+32+16 && bytes.HasSuffix(k, id[:])
+		there = there || mine
+		return mine
+	})
+	return there, err
+}
+
 // DeleteVault removes everything of a vault.
 func DeleteVault(tx kv.Tx, vault ID) error {
 	for _, kind := range []string{recordKind, dataKind, indexKind, tagsKind} {

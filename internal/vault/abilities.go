@@ -55,6 +55,18 @@ type Checker interface {
 	Check(ctx context.Context, progress func(done, total int)) ([]Problem, error)
 }
 
+// A Discarder removes items of which so little is left that nothing else can.
+type Discarder interface {
+	// Wrecked reports whether an item is damaged and cannot be moved to the
+	// trash: it is there already, or its record does not say that much any more.
+	// An id of which no part of the vault knows anything is no wreck.
+	Wrecked(ctx context.Context, id string) (bool, error)
+	// Discard removes wrecks for good, all of them or none, and then overwrites
+	// what is left of them in the store. What could be moved to the trash is
+	// ErrInvalid.
+	Discard(ctx context.Context, ids []string) error
+}
+
 // A Problem is one thing that Check found.
 type Problem struct {
 	ID   string // of the item; empty if it is the vault, the account or the store

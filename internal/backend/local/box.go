@@ -38,6 +38,7 @@ var _ interface {
 	vault.Vault
 	vault.Trasher
 	vault.Checker
+	vault.Discarder
 } = (*box)(nil)
 
 // Close forgets the key; whatever is asked of b afterwards is vault.ErrLocked.

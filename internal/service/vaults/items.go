@@ -210,6 +210,32 @@ func Purge(tx kv.Tx, now time.Time, caller, id seal.ID, refs []Ref) (uint64, err
 	return v.Revision + 1, v.moved(tx, now)
 }
 
+// Discard removes items for good that cannot be moved to the trash, because
+// their records are damaged or missing, or that are there already: what is left
+// of them in any part of the store. It returns the vault's revision after that.
+// Any other item is an *InvalidError; one of which nothing is left is
+// ErrNotFound; then, as after any error, the transaction must not be committed.
+func Discard(tx kv.Tx, now time.Time, caller, id seal.ID, items []seal.ID) (uint64, error) {
+	v, err := Get(tx, caller, id)
+	if err != nil || len(items) == 0 {
+		return v.Revision, err
+	}
+	for _, item := range items {
+		rec, found, err := itemdb.Get(tx, itemdb.ID(id), itemdb.ID(item))
+		if err == nil && found && rec.Deleted.IsZero() {
+			return 0, &InvalidError{"itemId", "the item can be moved to the trash"}
+		}
+		there, err := itemdb.Discard(tx, itemdb.ID(id), itemdb.ID(item))
+		if err != nil {
+			return 0, err
+		}
+		if !there {
+			return 0, fmt.Errorf("item %s: %w", item, ErrNotFound)
+		}
+	}
+	return v.Revision + 1, v.moved(tx, now)
+}
+
 // own makes the damage of an item's record this package's too.
 func own(err error) error {
 	if errors.Is(err, itemdb.ErrDamaged) {
