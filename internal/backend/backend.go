@@ -78,6 +78,7 @@ type Info struct {
 	Shared               bool
 	Default              bool // of its profile
 	Open                 bool // its key is at hand
+	Damaged              bool // no password gives its key, or its record is damaged
 	KeyVersion, Revision uint64
 	Created, Updated     time.Time
 }

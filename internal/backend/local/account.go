@@ -59,9 +59,14 @@ func (a *account) Vaults(ctx context.Context) ([]backend.Info, error) {
 
 func (a *account) info(v vaults.Vault) backend.Info {
 	key, ok := a.keys.Vault(v.ID)
+	isOpen, damaged := ok && key.KeyVersion == v.KeyVersion, false
+	if !isOpen {
+		_, err := wrapOf(a.keys.Identity, a.keys.User, v)
+		damaged = err != nil
+	}
 	return backend.Info{
 		ID: v.ID.String(), Name: v.Name, Role: string(v.Role), Shared: v.Type == vaults.Shared,
-		Open:       ok && key.KeyVersion == v.KeyVersion,
+		Open: isOpen, Damaged: damaged,
 		KeyVersion: v.KeyVersion, Revision: v.Revision, Created: v.Created, Updated: v.Updated,
 	}
 }

@@ -77,7 +77,7 @@ func newTwofold(word, whole string) *cobra.Command {
 func object(i backend.Info) output.Object {
 	state := "open"
 	switch {
-	case i.Name == "":
+	case i.Damaged:
 		state = "damaged"
 	case !i.Open:
 		state = "locked"
