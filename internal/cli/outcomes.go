@@ -96,7 +96,10 @@ func (o outcome) hint(a *app.App, err error) string {
 	try := o.try
 	var own interface{ Hint() string }
 	var several *vault.AmbiguousError
+	var damaged *vault.DamagedError
 	switch {
+	case errors.As(err, &damaged):
+		try = "keyhold rm " + damaged.ID
 	case errors.As(err, &own) && own.Hint() != "":
 		try = own.Hint()
 	case errors.As(err, &several):
@@ -107,7 +110,7 @@ func (o outcome) hint(a *app.App, err error) string {
 	if !strings.Contains(try, "keyhold ") || strings.HasSuffix(try, "--help") || strings.Contains(try, "keyhold help") || strings.Contains(try, "$(") || strings.Contains(try, "--profile") {
 		return try
 	}
-	item := strings.Contains(try, "keyhold put") || strings.Contains(try, "keyhold get") || strings.Contains(try, "keyhold ls") || several != nil
+	item := strings.Contains(try, "keyhold put") || strings.Contains(try, "keyhold get") || strings.Contains(try, "keyhold ls") || strings.Contains(try, "keyhold rm") || several != nil
 	return try + a.Where(item && !strings.Contains(try, "--vault"))
 }
 
@@ -115,7 +118,7 @@ func (o outcome) hint(a *app.App, err error) string {
 func message(err error) string {
 	var several *vault.AmbiguousError
 	if !errors.As(err, &several) {
-		return err.Error()
+		return strings.ReplaceAll(err.Error(), "\n", "; ") // of errors that were joined
 	}
 	list := make([]string, len(several.Entries))
 	for i, e := range several.Entries {

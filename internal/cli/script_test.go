@@ -106,6 +106,7 @@ func kernelKeyring() bool {
 var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"status":  status,
 	"harm":    harm,
+	"drop":    drop,
 	"nowhere": nowhere,
 	"newer":   newer,
 	"setenv":  setenv,
@@ -171,34 +172,55 @@ func golden(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// harm STORE KIND flips a byte of every record of KIND: "data" or "name" of
-// items, "wrap" of vaults, "account".
+// harmed are the prefixes of the keys that hold what harm and drop name.
+var harmed = map[string]string{"data": "id", "name": "in", "record": "in", "index": "ix", "wrap": "m/", "account": "a/"}
+
+// harm STORE KIND [ID] flips a byte of every record of KIND, or only of the
+// item with this ID: "data", "name" or "record" of items, "wrap" of vaults,
+// "account".
 func harm(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: harm STORE KIND")
-	}
-	prefix, ok := map[string]string{"data": "id", "name": "in", "wrap": "m/", "account": "a/"}[args[1]]
-	if !ok {
-		ts.Fatalf("harm what?")
-	}
-	db := bolt.New(ts.MkAbs(args[0]))
-	harmed := 0
-	ts.Check(db.Update(context.Background(), func(tx kv.Tx) error {
-		changed := make(map[string][]byte)
-		for k, v := range tx.Scan([]byte(prefix)) {
-			v = bytes.Clone(v)
-			v[len(v)-3] ^= 1
-			changed[string(k)] = v
+	mangle(ts, neg, args, func(tx kv.Tx, k, v []byte) error {
+		at := len(v) - 3
+		if args[1] == "record" {
+			at = 0
 		}
-		harmed = len(changed)
-		for k, v := range changed {
-			if err := tx.Put([]byte(k), v); err != nil {
+		v[at] ^= 1
+		return tx.Put(k, v)
+	})
+}
+
+// drop STORE KIND [ID] is harm, but what it harms is gone; also the "index".
+func drop(ts *testscript.TestScript, neg bool, args []string) {
+	mangle(ts, neg, args, func(tx kv.Tx, k, _ []byte) error { return tx.Delete(k) })
+}
+
+func mangle(ts *testscript.TestScript, neg bool, args []string, do func(tx kv.Tx, k, v []byte) error) {
+	if neg || len(args) < 2 || harmed[args[1]] == "" {
+		ts.Fatalf("usage: harm|drop STORE KIND [ID]")
+	}
+	var suffix []byte
+	if len(args) > 2 {
+		var err error
+		suffix, err = hex.DecodeString(strings.ReplaceAll(args[2], "-", ""))
+		ts.Check(err)
+	}
+	n := 0
+	ts.Check(bolt.New(ts.MkAbs(args[0])).Update(context.Background(), func(tx kv.Tx) error {
+		found := make(map[string][]byte)
+		for k, v := range tx.Scan([]byte(harmed[args[1]])) {
+			if bytes.HasSuffix(k, suffix) {
+				found[string(k)] = bytes.Clone(v)
+			}
+		}
+		n = len(found)
+		for k, v := range found {
+			if err := do(tx, []byte(k), v); err != nil {
 				return err
 			}
 		}
 		return nil
 	}))
-	if harmed == 0 {
+	if n == 0 {
 		ts.Fatalf("there is no %s to harm", args[1])
 	}
 }

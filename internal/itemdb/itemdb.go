@@ -192,7 +192,8 @@ func Delete(tx kv.Tx, vault, id ID) error {
 // through the whole index, and reports whether there was anything.
 func Discard(tx kv.Tx, vault, id ID) (bool, error) {
 	var there bool
-	for _, k := range [][]byte{key(recordKind, vault, id[:]), key(dataKind, vault, id[:])} {
+	for _, kind := range []string{recordKind, dataKind, tagsKind} {
+		k := key(kind, vault, id[:])
 		there = there || tx.Get(k) != nil
 		if err := tx.Delete(k); err != nil {
 			return there, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/keyhold/keyhold/internal/itemdb"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
 	"github.com/keyhold/keyhold/internal/service/vaults"
@@ -43,8 +44,10 @@ func (b *box) Wrecked(ctx context.Context, id string) (bool, error) {
 	}
 	wrecked := false
 	err = b.d.Store.View(ctx, func(tx kv.Tx) error {
-		for known := range vaults.Known(tx, b.id, vaults.IndexPart) {
-			wrecked = wrecked || known == iid
+		for _, part := range itemdb.Parts() {
+			for known := range itemdb.Known(tx, itemdb.ID(b.id), part) {
+				wrecked = wrecked || seal.ID(known) == iid
+			}
 		}
 		return nil
 	})
@@ -65,7 +68,7 @@ func (b *box) Discard(ctx context.Context, ids []string) error {
 	}
 	err := b.d.Store.Update(ctx, func(tx kv.Tx) error {
 		_, err := vaults.Discard(tx, b.d.Now(), b.user, b.id, items)
-		return err
+		return errors.Join(err, scrubDue(tx))
 	})
 	if err != nil {
 		return translate(err)

@@ -20,7 +20,7 @@ import (
 type rmOptions struct {
 	app *app.App
 
-	names             []string
+	names, wrecks     []string // wrecks are ids
 	recursive, dryRun bool
 }
 
@@ -37,7 +37,9 @@ func NewRm(a *app.App) *cobra.Command {
 		Long: "Move items to the trash, all of them or, if one is not there, none (status 5). `keyhold restore` takes one out again,\n" +
 			"`keyhold trash empty` deletes them for good.\n\n" +
 			"One item is removed without a question. With -r a name also means every item below it (`web` means `web/github` too),\n" +
-			"and the command asks first; --yes answers, and where nobody can be asked the status is 12.",
+			"and the command asks first; --yes answers, and where nobody can be asked the status is 12.\n\n" +
+			"What is so damaged that it cannot go to the trash, or does not open there, is deleted for good by its id, after a\n" +
+			"question; `keyhold vault check` lists the ids.",
 		Example: "  keyhold rm mail\n" +
 			"  keyhold rm -r web --dry-run\n" +
 			"  keyhold rm -r web --yes",
@@ -66,13 +68,19 @@ func (o *rmOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer v.Close()
+	if err := o.findWrecks(ctx, v); err != nil {
+		return err
+	}
 	entries, err := o.resolve(ctx, v, info)
 	if err != nil {
 		return err
 	}
 	if o.dryRun {
 		l := lister{app: o.app}
-		return l.list(info, entries)
+		return l.list(info, append(entries, o.wrecked()...))
+	}
+	if err := o.discard(ctx, v, info); err != nil {
+		return err
 	}
 	if o.recursive {
 		question := fmt.Sprintf("Move items (%d) of the vault %q on this machine to the trash?", len(entries), output.Safe(info.Name))
@@ -151,6 +159,7 @@ func under(ctx context.Context, v vault.Vault, name string) ([]vault.Entry, erro
 
 func (o *rmOptions) report(info backend.Info, entries []vault.Entry) error {
 	if o.app.Settings.FormatTyped {
+		entries = append(entries, o.wrecked()...)
 		rows := make([]output.Object, len(entries))
 		for i, e := range entries {
 			rows[i] = object(info, e)

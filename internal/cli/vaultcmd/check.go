@@ -57,6 +57,7 @@ func checkAll(ctx context.Context, a *app.App) error {
 
 func check(ctx context.Context, a *app.App, account backend.Account, infos []backend.Info) error {
 	rows := []output.Object{}
+	found := &foundError{}
 	for _, info := range infos {
 		problems, err := problemsOf(ctx, a, account, info)
 		if err != nil {
@@ -72,13 +73,14 @@ func check(ctx context.Context, a *app.App, account backend.Account, infos []bac
 			}
 			rows = append(rows, o)
 		}
+		found.look(ctx, account, info, problems)
 	}
 	columns := []output.Column{{Name: "name"}, {Name: "vault"}, {Name: "problem"}, {Name: "id"}}
 	if err := a.Printer().List(columns, rows); err != nil {
 		return err
 	}
-	if len(rows) > 0 {
-		return fmt.Errorf("%d problems: %w", len(rows), vault.ErrDamaged)
+	if found.problems > 0 {
+		return found
 	}
 	a.Messages().Notice("everything opens and is as it was signed")
 	return nil
@@ -100,4 +102,42 @@ func problemsOf(ctx context.Context, a *app.App, account backend.Account, info b
 	progress := a.Progress("check " + info.Name)
 	problems, err := c.Check(ctx, progress.Step)
 	return problems, errors.Join(err, progress.Done())
+}
+
+// A foundError says how much is wrong, and how to be rid of an item that is lost.
+type foundError struct {
+	problems int
+	try      string
+}
+
+func (e *foundError) Error() string {
+	return fmt.Sprintf("%d problems: %v", e.problems, vault.ErrDamaged)
+}
+
+func (e *foundError) Unwrap() error { return vault.ErrDamaged }
+
+// Hint removes the first item that does not open.
+func (e *foundError) Hint() string { return e.try }
+
+// look counts problems and looks for an item among them that does not open.
+func (e *foundError) look(ctx context.Context, account backend.Account, info backend.Info, problems []vault.Problem) {
+	e.problems += len(problems)
+	v, err := account.Vault(ctx, info.ID)
+	if err != nil {
+		return
+	}
+	defer v.Close()
+	for _, p := range problems {
+		if p.ID == "" || e.try != "" {
+			continue
+		}
+		_, err := v.Item(ctx, p.ID)
+		var damaged *vault.DamagedError
+		if errors.As(err, &damaged) || errors.Is(err, vault.ErrNotFound) {
+			e.try = "keyhold rm " + p.ID
+			if !info.Default {
+				e.try += " --vault " + args.Quote(info.Name)
+			}
+		}
+	}
 }
