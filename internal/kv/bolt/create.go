@@ -46,12 +46,10 @@ func (d *DB) create(ctx context.Context, fn func(kv.Tx) error) error {
 // place gives the new store its name unless there is one already. A mark that
 // is still there was for a store that is gone.
 func (d *DB) place(name string) error {
-	err := os.Link(name, d.path)
+	// In one step, so that who is killed here leaves no second name.
+	err := renameNoReplace(name, d.path)
 	if err != nil && !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
-		// Not every file system has hard links.
-		if e := renameNoReplace(name, d.path); e == nil || errors.Is(e, fs.ErrExist) {
-			err = e
-		}
+		err = os.Link(name, d.path) // where that step is unknown
 	}
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 		return errAgain
