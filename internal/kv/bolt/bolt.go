@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/keyhold/keyhold/internal/kv"
@@ -125,6 +126,9 @@ func (d *DB) image(ctx context.Context, flag int) (*os.File, *image, error) {
 func (d *DB) Update(ctx context.Context, fn func(kv.Tx) error) error {
 	for range 100 {
 		err := d.update(ctx, fn)
+		if slices.ContainsFunc(full, func(e error) bool { return errors.Is(err, e) }) {
+			d.trim(context.WithoutCancel(ctx))
+		}
 		if !errors.Is(err, errAgain) {
 			return err
 		}
@@ -152,6 +156,21 @@ func (d *DB) update(ctx context.Context, fn func(kv.Tx) error) error {
 	}
 	s := &session{d: d, f: f, path: d.path, guard: g}
 	return s.run(ctx, fn, nil)
+}
+
+// trim gives back what an Update took of the disk before that was full, if it
+// can. The pages behind the last one that the newer meta page counts belong to
+// nothing, and the older one counts no more.
+func (d *DB) trim(ctx context.Context) {
+	f, im, err := d.image(ctx, os.O_RDWR)
+	if err != nil {
+		return
+	}
+	defer d.leave()
+	defer release(f)
+	if end := int64(im.meta.end) * int64(im.meta.pageSize); end < im.size {
+		_ = f.Truncate(end)
+	}
 }
 
 // fail names the path in an error of the engine and, if the store is damaged,

@@ -31,6 +31,9 @@ func tryLock(f *os.File, exclusive bool) (bool, error) {
 
 func unlock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_UN) }
 
+// full are the errors of a disk, or a quota, that is full.
+var full = []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG}
+
 // lossy are the errors whose kind bbolt loses when it reports them.
 var lossy = []error{unix.ENOSPC, unix.EDQUOT, unix.EFBIG, unix.EIO, unix.EROFS, unix.ENOMEM}
 
