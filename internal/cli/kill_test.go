@@ -44,9 +44,12 @@ func (h home) want(status int, stdin string, args ...string) (out, errs string) 
 }
 
 // session returns h with a session of its own, so that no command derives a key.
-func (h home) session() home {
+func (h home) session() home { return h.sessionBy(passwordFile(h.t)) }
+
+// sessionBy is session with the password in a file.
+func (h home) sessionBy(file string) home {
 	h.t.Helper()
-	line, _ := h.want(0, "", "unlock", "--export", "posix", "--password-file", passwordFile(h.t))
+	line, _ := h.want(0, "", "unlock", "--export", "posix", "--password-file", file)
 	token := strings.Trim(strings.TrimPrefix(strings.TrimSpace(line), "export KEYHOLD_SESSION="), "'")
 	h.env = append(h.env[:len(h.env):len(h.env)], "KEYHOLD_SESSION="+token, "KEYHOLD_PASSWORD=")
 	return h
