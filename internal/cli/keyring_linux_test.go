@@ -87,7 +87,7 @@ func TestKeyring_denied(t *testing.T) {
 		t.Fatalf("unlock --export: status %d, %s", status, line)
 	}
 	token := strings.TrimSuffix(strings.TrimPrefix(line, "export KEYHOLD_SESSION='"), "'\n")
-	open := home{t, append(h.env, "KEYHOLD_SESSION="+token)}
+	open := home{t: t, env: append(h.env, "KEYHOLD_SESSION="+token)}
 	if status, out := open.without("get", "mail"); status != 0 || out != "hunter2\n" {
 		t.Errorf("get: status %d, %s", status, out)
 	}
@@ -233,7 +233,7 @@ func TestHome_readOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	h := home{t, []string{"KEYHOLD_HOME=" + filepath.Join(dir, "kh"), "PATH=" + os.Getenv("PATH")}}
+	h := home{t: t, env: []string{"KEYHOLD_HOME=" + filepath.Join(dir, "kh"), "PATH=" + os.Getenv("PATH")}}
 	if _, err := h.run("hunter2", "put", "mail", "-", "--password-file", pw); err != nil {
 		t.Fatal(err)
 	}

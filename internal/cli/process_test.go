@@ -24,11 +24,12 @@ import (
 type home struct {
 	t   *testing.T
 	env []string
+	as  *syscall.Credential // nil: who runs the test
 }
 
 func newHome(t *testing.T, env ...string) home {
 	dir := filepath.Join(t.TempDir(), "kh")
-	h := home{t, append([]string{"KEYHOLD_HOME=" + dir, "HOME=" + t.TempDir(), "PATH=" + filepath.Dir(keyhold) + ":" + os.Getenv("PATH")}, env...)}
+	h := home{t: t, env: append([]string{"KEYHOLD_HOME=" + dir, "HOME=" + t.TempDir(), "PATH=" + filepath.Dir(keyhold) + ":" + os.Getenv("PATH")}, env...)}
 	t.Cleanup(func() { _, _ = h.run("", "lock") })
 	return h
 }
@@ -38,6 +39,9 @@ func (h home) command(args ...string) *exec.Cmd {
 	h.t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, keyhold, args...)
 	cmd.Env = h.env
+	if h.as != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: h.as}
+	}
 	return cmd
 }
 
