@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -326,5 +327,54 @@ func TestOutput_notWritable(t *testing.T) {
 	_ = cmd.Run() // by SIGPIPE
 	if errs.Len() > 0 {
 		t.Errorf("a closed pipe: %s", &errs)
+	}
+}
+
+// A terminal obeys nothing of a name.
+func TestTerminal_names(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, "KEYHOLD_KEYRING=off", "KEYHOLD_PASSWORD="+password)
+	name := "evil\x1b[31m\x1b]0;title\x07\u202eline\nmore\r"
+	if _, err := h.run("hunter2", "put", name, "-"); err != nil {
+		t.Fatal(err)
+	}
+	h = h.session()
+	for _, args := range [][]string{{"ls"}, {"ls", "-l"}, {"ls", "--tree"}, {"ls", "--format", "list"}, {"ls", "--format", "tsv"}, {"find", "evil"}, {"show", name},
+		{"mv", name, name + "x"}, {"rm", name + "x"}, {"trash"}, {"get", name}} {
+		term := startOnTerminal(t, h.command(args...))
+		seen, _ := io.ReadAll(term) // an error when the process ends
+		// Quoted in a message, a bell is \a. A sheet has a newline, but indented.
+		if !regexp.MustCompile(`evil\\x1b\[31m\\x1b\]0;title\\(x07|a)\\u202eline(\\n|\r\n +)more\\r`).Match(seen) {
+			t.Errorf("%q shows %q", args, seen)
+		}
+		for _, raw := range []string{"\x1b[31m", "\x1b]", "\x07", "\u202e", "\nmore"} {
+			if bytes.Contains(seen, []byte(raw)) {
+				t.Errorf("%q shows %q", args, seen)
+			}
+		}
+	}
+}
+
+// With a longer list than a pipe holds, who reads only the beginning ends
+// keyhold quietly.
+func TestOutput_head(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, "KEYHOLD_KEYRING=off")
+	h.want(0, "x", "put", strings.Repeat("first ", 300), "-", "--password-file", passwordFile(t))
+	h = h.session()
+	for i := range 60 { // a pipe holds 64 KiB
+		h.want(0, "x", "put", fmt.Sprintf("second %d %s", i, strings.Repeat("x", 4000)), "-")
+	}
+	for _, args := range []string{"ls", "ls -0", "ls -l", "ls --json", "ls --tree", "find second"} {
+		cmd := exec.Command("bash", "-c", "keyhold "+args+` | head -c 1 | wc -c; echo "${PIPESTATUS[0]}"`)
+		cmd.Env = h.env
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Run(); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Fields(out.String()); errs.Len() > 0 || len(got) != 2 || got[0] != "1" || got[1] != "0" && got[1] != "141" {
+			t.Errorf("keyhold %s | head: %q, %q", args, out.String(), errs.String())
+		}
 	}
 }
