@@ -40,7 +40,7 @@ var _ interface {
 func (a *account) Vaults(ctx context.Context) ([]backend.Info, error) {
 	var infos []backend.Info
 	err := a.d.Store.View(ctx, func(tx kv.Tx) error {
-		list := vaults.List(tx, a.keys.User)
+		list := vaults.All(tx, a.keys.User)
 		infos = make([]backend.Info, len(list))
 		chosen := -1
 		for i, v := range list {
@@ -140,7 +140,7 @@ func (a *account) CreateVault(ctx context.Context, name string) (backend.Info, e
 			if err := o.current(tx); err != nil {
 				return err
 			}
-			first = len(vaults.List(tx, a.keys.User)) == 0
+			first = len(vaults.All(tx, a.keys.User)) == 0
 			made, err = putVault(tx, a.d, a.keys.User, n, first)
 			return err
 		})

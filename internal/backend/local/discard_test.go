@@ -4,9 +4,11 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/keyhold/keyhold/internal/backend/local"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/kv/memory"
 	"github.com/keyhold/keyhold/internal/seal"
+	"github.com/keyhold/keyhold/internal/service/vaults"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -137,5 +139,45 @@ func TestVaultsDamaged(t *testing.T) {
 	h.update(func(tx kv.Tx) error { return tx.Delete(key("v/", h.first())) })
 	if i := h.infos(h.account())[0]; i.Open || !i.Damaged {
 		t.Errorf("without its record it is open: %v, damaged: %v", i.Open, i.Damaged)
+	}
+}
+
+// A vault that the list lacks is there all the same, and another password takes
+// it along.
+func TestVaultsUnlisted(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, memory.New())
+	want := h.stock(4)
+	listed := key("u/", h.set.User, h.first())
+	wrong := append(listed[:len(listed)-1:len(listed)-1], listed[len(listed)-1]^1)
+	h.update(func(tx kv.Tx) error { return errors.Join(tx.Delete(listed), tx.Put(wrong, nil)) })
+	infos := h.infos(h.account())
+	if len(infos) != 2 || infos[0].Name != "personal" || !infos[0].Open || !infos[0].Default || !infos[1].Damaged {
+		t.Fatalf("the vaults are %+v", infos)
+	}
+	h.wantProblems(h.vault(), ": the list of vaults lacks the vault")
+	for item := range want {
+		if _, err := h.vault().Item(t.Context(), item); err != nil {
+			t.Error(err)
+		}
+	}
+	h.update(func(tx kv.Tx) error { return tx.Delete(wrong) })
+	w := h.twin()
+	var owners [2]local.Owner
+	for i := range owners {
+		var err error
+		if owners[i], err = w.owner(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := owners[0].ReplaceBy(t.Context(), h.db, owners[1]); err != nil {
+		t.Fatal(err)
+	}
+	err := h.db.View(t.Context(), func(tx kv.Tx) error {
+		_, err := owners[1].KeySet(vaults.All(tx, h.set.User))
+		return err
+	})
+	if err != nil || len(h.infos(h.account())) != 1 {
+		t.Errorf("after another password: %v", err)
 	}
 }

@@ -60,7 +60,7 @@ func unlock(ctx context.Context, d backend.Deps, password secret.String) (secret
 	var list []vaults.Vault
 	err := d.Store.View(ctx, func(tx kv.Tx) (err error) {
 		if a, err = only(tx); err == nil {
-			list = vaults.List(tx, a.ID)
+			list = vaults.All(tx, a.ID)
 		}
 		return err
 	})

@@ -36,7 +36,7 @@ func (o owner) replaceBy(ctx context.Context, db kv.DB, n owner) error {
 		if err := o.current(tx); err != nil {
 			return err
 		}
-		for _, v := range vaults.List(tx, o.ID) {
+		for _, v := range vaults.All(tx, o.ID) {
 			if err := o.rewrap(tx, v, n); err != nil {
 				return fmt.Errorf("the key of vault %s: %w", v.ID, translate(err))
 			}

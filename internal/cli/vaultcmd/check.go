@@ -89,7 +89,7 @@ func check(ctx context.Context, a *app.App, account backend.Account, infos []bac
 func problemsOf(ctx context.Context, a *app.App, account backend.Account, info backend.Info) ([]vault.Problem, error) {
 	v, err := account.Vault(ctx, info.ID)
 	switch {
-	case errors.Is(err, vault.ErrLocked) || errors.Is(err, vault.ErrDamaged):
+	case errors.Is(err, vault.ErrLocked), errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrNotFound):
 		return []vault.Problem{{What: "the vault does not open: " + err.Error()}}, nil
 	case err != nil:
 		return nil, err

@@ -166,15 +166,39 @@ func isWrap(b []byte, t Type) bool {
 
 // List returns the caller's vaults, oldest first. One whose records are damaged
 // does not hide the others: it comes last and has its ID alone, no role.
-func List(tx kv.Tx, caller seal.ID) []Vault {
-	var list, damaged []Vault
-	prefix := userPrefix(caller)
-	for k := range tx.Scan(prefix) {
-		var id seal.ID
-		if len(k) != len(prefix)+len(id) {
+func List(tx kv.Tx, caller seal.ID) []Vault { return list(tx, caller, listed(tx, caller)) }
+
+// All is List with those vaults too that the list lacks because it is damaged.
+// It looks at the memberships of all users, so it is for a store of few.
+func All(tx kv.Tx, caller seal.ID) []Vault {
+	ids := listed(tx, caller)
+	for k := range tx.Scan(join("m/")) {
+		rest := k[2:]
+		if len(rest) != 2*len(caller) || seal.ID(rest[len(caller):]) != caller {
 			continue
 		}
-		copy(id[:], k[len(prefix):])
+		id := seal.ID(rest[:len(caller)])
+		if !slices.Contains(ids, id) && tx.Get(vaultKey(id)) != nil {
+			ids = append(ids, id)
+		}
+	}
+	return list(tx, caller, ids)
+}
+
+// listed returns the ids of the caller's vaults.
+func listed(tx kv.Tx, caller seal.ID) (ids []seal.ID) {
+	prefix := userPrefix(caller)
+	for k := range tx.Scan(prefix) {
+		if len(k) == len(prefix)+len(caller) {
+			ids = append(ids, seal.ID(k[len(prefix):]))
+		}
+	}
+	return ids
+}
+
+func list(tx kv.Tx, caller seal.ID, ids []seal.ID) []Vault {
+	var list, damaged []Vault
+	for _, id := range ids {
 		if v, err := Get(tx, caller, id); err == nil {
 			list = append(list, v)
 		} else { // even if it is not found: it would not be listed if it had not been there
