@@ -223,10 +223,9 @@ func (d *DB) passed() error {
 	if err == nil {
 		return nil
 	}
-	f, e := os.OpenFile(d.path, os.O_RDWR, 0)
-	if e != nil {
-		return nil
+	if f, e := os.OpenFile(d.path, os.O_RDWR, 0); e == nil {
+		_ = f.Close()
+		return err
 	}
-	_ = f.Close()
-	return err
+	return nil
 }

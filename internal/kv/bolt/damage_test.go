@@ -290,8 +290,8 @@ func TestMarkReadOnly(t *testing.T) {
 	if err := os.WriteFile(path+".damaged", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
-	if err := os.Chmod(dir, 0o500); err != nil {
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) }) //nolint:gosec // a directory
+	if err := os.Chmod(dir, 0o500); err != nil {   //nolint:gosec // a directory
 		t.Fatal(err)
 	}
 	if err := db.Check(t.Context()); err == nil {
