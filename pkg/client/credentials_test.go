@@ -117,14 +117,15 @@ func TestStale(t *testing.T) {
 // TestOldTokenIsSecretToo: an answer to the second request quotes the first.
 func TestOldTokenIsSecretToo(t *testing.T) {
 	t.Parallel()
-	c := at(t, answer(401, "text/plain", "A|old-token and new-token|"), client.WithDialect(plain),
+	c := at(t, answer(401, "text/plain", "A|Bearer old-token and new-token|"), client.WithDialect(plain),
 		client.WithCredentials(client.TokenSource(func(_ context.Context, r client.Secret) (client.Secret, error) {
 			if r.IsZero() {
 				return client.NewSecret("old-token"), nil
 			}
 			return client.NewSecret("new-token"), nil
 		})))
-	if s := texts(c.Do(t.Context(), getX, nil)); strings.Contains(s, "old-token") || strings.Contains(s, "new-token") {
+	if s := texts(c.Do(t.Context(), getX, nil)); !strings.Contains(s, "A: Bearer [redacted] and [redacted]\n") ||
+		strings.Contains(s, "old-token") || strings.Contains(s, "new-token") {
 		t.Errorf("error %s", s)
 	}
 }
