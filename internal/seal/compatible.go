@@ -93,12 +93,9 @@ func (k StretchedKey) WrapV1(key VaultKey) ([]byte, error) {
 }
 
 // UnwrapV1 opens a version 1 wrap. It reads the order in which released
-// clients store the parts, check value last, and that of RFC 3394. RSA wraps
-// are ErrUnsupported, anything else that does not open is ErrDamaged.
+// clients store the parts, check value last, and that of RFC 3394. Anything else
+// is ErrDamaged, or ErrUnsupported if it is of an unknown version or algorithm.
 func (k StretchedKey) UnwrapV1(envelope []byte) (VaultKey, error) {
-	if len(envelope) >= headSize && envelope[0] == byte(KindCompatible) && envelope[1] == algOAEP {
-		return VaultKey{}, unsupported("RSA wraps cannot be opened yet")
-	}
 	if err := checkHead(envelope, KindCompatible, algKW); err != nil {
 		return VaultKey{}, err
 	}

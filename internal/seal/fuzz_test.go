@@ -47,8 +47,8 @@ func FuzzParseID(f *testing.F) {
 }
 
 func FuzzParseWrap(f *testing.F) {
-	seeds(f, "wrap2", "wrap1")
-	k := stretchedKey(f)
+	seeds(f, "wrap2", "wrap1", "wraprsa2")
+	k, private := stretchedKey(f), must(seal.ParseRSAKey(keyDER(f, "rsa2048")))(f)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		w, err := seal.ParseWrap(b)
 		if !opened(t, err) {
@@ -57,6 +57,56 @@ func FuzzParseWrap(f *testing.F) {
 		equal(t, "marshalled again", w.Marshal(), b)
 		_, err = w.Open(k, w.Header)
 		opened(t, err)
+		_, err = w.OpenRSA(private, w.Header)
+		opened(t, err)
+	})
+}
+
+func FuzzUnwrapRSAV1(f *testing.F) {
+	seeds(f, "wraprsa1", "wrap1")
+	k := must(seal.ParseRSAKey(keyDER(f, "rsa2048")))(f)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if key, err := k.UnwrapV1(b); opened(t, err) && key.Len() != seal.KeySize {
+			t.Errorf("a key of %d bytes", key.Len())
+		}
+	})
+}
+
+func FuzzParseRSAKey(f *testing.F) {
+	f.Add(keyDER(f, "rsa2048"))
+	f.Add(keyDER(f, "ec256"))
+	seeds(f, "rsaprivate1")
+	k := stretchedKey(f)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if key, err := seal.ParseRSAKey(bytes.Clone(b)); opened(t, err) {
+			p := must(key.Public())(t)
+			equal(t, "public key parsed again", must(seal.ParseRSAPublicKey(p.SPKI()))(t).SPKI(), p.SPKI())
+		}
+		_, err := k.OpenRSA(b)
+		opened(t, err)
+	})
+}
+
+func FuzzParseRSAPublicKey(f *testing.F) {
+	seeds(f, "rsapublic")
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := seal.ParseRSAPublicKey(b)
+		if !opened(t, err) {
+			return
+		}
+		if again := must(seal.ParseRSAPublicKey(p.SPKI()))(t); again != p || p.Bits() < 2048 || p.Bits() > 8192 {
+			t.Errorf("a key of %d bits that is another one when parsed again", p.Bits())
+		}
+	})
+}
+
+func FuzzParseFingerprint(f *testing.F) {
+	f.Add(must(identity(f).Public())(f).Fingerprint())
+	f.Add(" 1\t2")
+	f.Fuzz(func(t *testing.T, s string) {
+		if p, err := seal.ParseFingerprint(s); opened(t, err) && len(p) != 71 {
+			t.Errorf("ParseFingerprint = %q", p)
+		}
 	})
 }
 
@@ -221,7 +271,7 @@ func TestKeySetRoundTrips(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		id, err := seal.NewIdentity(genKey(t))
 		set := seal.KeySet{User: genID().Draw(t, "user"), Identity: check(t, id, err)}
-		set.RSA = secret.Of(rapid.SliceOf(rapid.Byte()).Draw(t, "rsa"))
+		set.RSA = seal.RSAKey{Bytes: secret.Of(rapid.SliceOf(rapid.Byte()).Draw(t, "rsa"))}
 		for _, vault := range rapid.SliceOf(genID()).Draw(t, "vaults") {
 			e := seal.VaultEntry{Vault: vault, Kind: seal.KindCompatible}
 			if rapid.Bool().Draw(t, "bound") {

@@ -139,19 +139,37 @@ func (p PublicKey) Verify(message, signature []byte) error {
 	return nil
 }
 
+const fingerprintDigits = 60
+
 // Fingerprint returns the safety number of p for people to compare: 60 digits
 // as twelve groups of five, joined by spaces.
 func (p PublicKey) Fingerprint() string {
 	sum := sha256.Sum256(p[:])
-	digits := make([]byte, 0, 60)
+	digits := make([]byte, 0, fingerprintDigits)
 	for _, b := range sum[:30] {
 		digits = append(digits, '0'+b%100/10, '0'+b%10)
 	}
+	return grouped(string(digits))
+}
+
+// grouped puts a blank after every five digits but the last ones.
+func grouped(digits string) string {
 	groups := make([]string, 0, 12)
 	for i := 0; i < len(digits); i += 5 {
-		groups = append(groups, string(digits[i:i+5]))
+		groups = append(groups, digits[i:i+5])
 	}
 	return strings.Join(groups, " ")
+}
+
+// ParseFingerprint returns a fingerprint as Fingerprint writes it, so that the
+// two can be compared with ==, from what a person typed: 60 digits, with blanks
+// wherever he likes. Anything else is ErrDamaged.
+func ParseFingerprint(s string) (string, error) {
+	digits := strings.Join(strings.Fields(s), "")
+	if len(digits) != fingerprintDigits || strings.Trim(digits, "0123456789") != "" {
+		return "", damaged("a fingerprint has 60 digits")
+	}
+	return grouped(digits), nil
 }
 
 // A Form is a way of signing a version 1 wrap.

@@ -194,7 +194,7 @@ func TestRefuseToSeal(t *testing.T) {
 func TestKeysDoNotPrint(t *testing.T) {
 	t.Parallel()
 	id, key, stretched := identity(t), vaultKey(t), stretchedKey(t)
-	set := seal.KeySet{User: userID, Identity: id, RSA: secret.TextOf("rsa-canary").Bytes()}.
+	set := seal.KeySet{User: userID, Identity: id, RSA: seal.RSAKey{Bytes: secret.TextOf("rsa-canary").Bytes()}}.
 		With(seal.VaultEntry{Vault: vaultID, Kind: seal.KindBound, KeyVersion: 1, Key: key})
 	var out strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {

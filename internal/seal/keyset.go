@@ -27,7 +27,7 @@ var errKeySet = errors.New("key set is not complete")
 type KeySet struct {
 	User     ID
 	Identity Identity
-	RSA      secret.Bytes // PKCS#8 in DER; empty for an account without one
+	RSA      RSAKey       // empty for an account without one; not parsed before it is used
 	Vaults   []VaultEntry // in any order, each vault once
 }
 
@@ -151,7 +151,7 @@ func ParseKeySet(b []byte) (KeySet, error) {
 	if len(b) < setRSA+n+2 {
 		return KeySet{}, damaged("it is too short")
 	}
-	s.RSA = secret.Of(bytes.Clone(b[setRSA : setRSA+n]))
+	s.RSA = RSAKey{secret.Of(bytes.Clone(b[setRSA : setRSA+n]))}
 	b = b[setRSA+n:]
 	n, b = int(binary.BigEndian.Uint16(b)), b[2:]
 	if len(b) != n*entrySize {

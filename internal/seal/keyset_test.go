@@ -24,7 +24,7 @@ func entry(t testing.TB, vault byte, k seal.Kind) seal.VaultEntry {
 func TestKeySet(t *testing.T) {
 	t.Parallel()
 	a, b, c := entry(t, 1, seal.KindBound), entry(t, 2, seal.KindCompatible), entry(t, 3, seal.KindBound)
-	empty := seal.KeySet{User: userID, Identity: identity(t), RSA: secret.Of([]byte("rsa"))}
+	empty := seal.KeySet{User: userID, Identity: identity(t), RSA: seal.RSAKey{Bytes: secret.Of([]byte("rsa"))}}
 	set := empty.With(c, b).With(a)
 	if len(empty.Vaults) != 0 || len(set.Vaults) != 3 {
 		t.Fatalf("%d and %d vaults", len(empty.Vaults), len(set.Vaults))
@@ -36,7 +36,7 @@ func TestKeySet(t *testing.T) {
 	parsed := must(seal.ParseKeySet(sealed))(t)
 	clear(sealed) // the keys are copies
 	equal(t, "marshalled again", must(parsed.Marshal())(t).Reveal(), bytes1)
-	if parsed.User != userID || !parsed.Identity.Equal(empty.Identity.Bytes) || !parsed.RSA.Equal(empty.RSA) {
+	if parsed.User != userID || !parsed.Identity.Equal(empty.Identity.Bytes) || !parsed.RSA.Equal(empty.RSA.Bytes) {
 		t.Error("user, identity or RSA key differ")
 	}
 	got, ok := parsed.Vault(b.Vault)
@@ -74,7 +74,7 @@ func TestKeySetRefuses(t *testing.T) {
 		"no vault key":       func(s *seal.KeySet) { s.Vaults = []seal.VaultEntry{{Kind: seal.KindCompatible}} },
 		"no kind":            func(s *seal.KeySet) { s.Vaults = []seal.VaultEntry{{Vault: vaultID, Key: ok.Key}} },
 		"bound, version 0":   func(s *seal.KeySet) { s.Vaults = []seal.VaultEntry{{Kind: seal.KindBound, Key: ok.Key}} },
-		"large RSA key":      func(s *seal.KeySet) { s.RSA = secret.Of(make([]byte, 1<<16)) },
+		"large RSA key":      func(s *seal.KeySet) { s.RSA = seal.RSAKey{Bytes: secret.Of(make([]byte, 1<<16))} },
 		"too many vaults":    func(s *seal.KeySet) { s.Vaults = make([]seal.VaultEntry, 1<<16) },
 		"identity is absent": func(s *seal.KeySet) { s.Identity = seal.Identity{} },
 	} {

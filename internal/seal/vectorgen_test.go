@@ -117,6 +117,8 @@ func vectors(t *testing.T) []vector {
 	vectorsSignature(t, &list)
 	vectorsIdentity(t, &list)
 	vectorsKeySet(&list)
+	vectorsRSA(t, &list)
+	vectorsWrapRSA(t, &list)
 	return list
 }
 
@@ -155,7 +157,7 @@ func vectorsV1(list *[]vector) {
 	m.add("ok", "rfc-order", "the order of RFC 3394 is read as well", append([]byte{1, 3}, kw...))
 	m.lengths(last)
 	m.heads(last, 1)
-	m.add("unsupported", "rsa", "an RSA-OAEP wrap of 2048 bits", append([]byte{1, 2}, make([]byte, 256)...))
+	m.add("damaged", "rsa", "an RSA-OAEP wrap, which the stretched key does not open", append([]byte{1, 2}, make([]byte, 256)...))
 	m.add("damaged", "key-flipped", "a bit of the first byte is flipped", flip(last, 2))
 	m.add("damaged", "check-flipped", "a bit of the check value is flipped", flip(last, 41))
 	m.add("damaged", "other-key", "the stretched key is another one", last, "key", hex.EncodeToString(run(0x41, 32)))
@@ -264,7 +266,7 @@ func vectorsWrap(list *[]vector) {
 	m.add("damaged", "alg-rsa", "RSA as algorithm of a personal vault", set(good, 1, 2))
 	m.add("damaged", "type-2", "AES-KW as algorithm of a vault with members", set(good, 2, 2))
 	m.add("unsupported", "type-0", "unknown type byte", set(good, 2, 0))
-	m.add("unsupported", "rsa", "an RSA-OAEP wrap of 2048 bits", slices.Concat([]byte{2, 2, 2}, good[3:91], make([]byte, 256)))
+	m.add("damaged", "rsa", "an RSA-OAEP wrap, which the stretched key does not open", slices.Concat([]byte{2, 2, 2}, good[3:91], make([]byte, 256)))
 	m.add("damaged", "key-version-0", "key version 0, asked for", wrap2(run(0x80, 32), run(0x40, 32), 0x11, 0), "version", "0000000000000000")
 	m.add("damaged", "key-version-flipped", "a bit of the key version is flipped", flip(good, 10))
 	m.add("damaged", "vault-flipped", "a bit of the vault id is flipped", flip(good, 11))

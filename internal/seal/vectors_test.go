@@ -92,6 +92,14 @@ func (v vector) stretchedKey(t *testing.T) seal.StretchedKey {
 	return must(seal.NewStretchedKey(v.bytes(t, "key")))(t)
 }
 
+func (v vector) rsa(t *testing.T) seal.RSAKey {
+	return must(seal.ParseRSAKey(keyDER(t, v.in["rsa"])))(t)
+}
+
+func (v vector) header(t *testing.T) seal.Header {
+	return seal.Header{KeyVersion: v.version(t), Vault: v.id(t, "vault"), Recipient: v.id(t, "recipient"), Sender: v.id(t, "sender")}
+}
+
 func (v vector) public(t *testing.T) seal.PublicKey {
 	return must(seal.ParsePublicKey(v.bytes(t, "public")))(t)
 }
@@ -123,13 +131,38 @@ var openers = map[string]func(t *testing.T, v vector) ([]byte, error){
 		if err != nil {
 			return nil, err
 		}
-		key, err := w.Open(v.stretchedKey(t), seal.Header{
-			KeyVersion: v.version(t),
-			Vault:      v.id(t, "vault"),
-			Recipient:  v.id(t, "recipient"),
-			Sender:     v.id(t, "sender"),
-		})
+		key, err := w.Open(v.stretchedKey(t), v.header(t))
 		return key.Reveal(), err
+	},
+	"wraprsa1": func(t *testing.T, v vector) ([]byte, error) {
+		key, err := v.rsa(t).UnwrapV1(v.body)
+		return key.Reveal(), err
+	},
+	"wraprsa2": func(t *testing.T, v vector) ([]byte, error) {
+		w, err := seal.ParseWrap(v.body)
+		if err != nil {
+			return nil, err
+		}
+		key, err := w.OpenRSA(v.rsa(t), v.header(t))
+		return key.Reveal(), err
+	},
+	"rsaprivate1": func(t *testing.T, v vector) ([]byte, error) {
+		key, err := v.stretchedKey(t).OpenRSA(v.body)
+		if err != nil {
+			return key.Reveal(), err
+		}
+		return must(key.Public())(t).SPKI(), nil
+	},
+	"rsapublic": func(_ *testing.T, v vector) ([]byte, error) {
+		p, err := seal.ParseRSAPublicKey(v.body)
+		return p.SPKI(), err
+	},
+	"rsasignature": func(t *testing.T, v vector) ([]byte, error) {
+		p := must(seal.ParseRSAPublicKey(v.body))(t)
+		if err := v.public(t).VerifyRSA(p, v.bytes(t, "signature")); err != nil {
+			return nil, err
+		}
+		return p.SPKI(), nil
 	},
 	"signature1": func(t *testing.T, v vector) ([]byte, error) {
 		form, err := v.public(t).VerifyV1(v.body, v.bytes(t, "signature"), v.id(t, "vault"), v.id(t, "recipient"))

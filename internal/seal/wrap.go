@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/binary"
 )
@@ -14,7 +15,6 @@ const (
 	wrapSender    = wrapRecipient + len(ID{})
 	wrapCheck     = wrapSender + len(ID{})
 	wrapBody      = wrapCheck + KeySize
-	wrap2Size     = wrapBody + kwSize // of a personal vault
 )
 
 const (
@@ -30,26 +30,30 @@ type Header struct {
 	Sender     ID // the user who wrapped and signed it
 }
 
-// A Wrap is a parsed version 2 wrap: the key of a personal vault, wrapped for
-// its owner.
+// A Wrap is a parsed version 2 wrap: the key of a vault, wrapped for one user.
+// Wraps can be compared with ==.
 type Wrap struct {
 	Header
 	// Check is a value of the vault key, the vault and the key version that
 	// can be remembered to recognise the key again, and from which nobody can compute it.
 	Check [32]byte
-	body  [kwSize]byte
+	alg   byte
+	body  string
 }
 
 // ParseWrap reads the bytes of a version 2 wrap. It checks the form only: what
 // it says is not to be believed before the sender's signature has been
-// verified (PublicKey.Verify, over b) and Open has succeeded. Errors are
-// ErrDamaged, or ErrUnsupported for what another version made and for RSA
-// wraps.
+// verified (PublicKey.Verify, over b) and Open or OpenRSA has succeeded. Errors
+// are ErrDamaged, or ErrUnsupported for what another version made.
 func ParseWrap(b []byte) (Wrap, error) {
 	if err := checkWrapHead(b); err != nil {
 		return Wrap{}, err
 	}
-	if len(b) != wrap2Size {
+	least, most := kwSize, kwSize
+	if b[1] == algOAEP {
+		least, most = minRSABits/8, maxRSABits/8
+	}
+	if len(b) < wrapBody+least || len(b) > wrapBody+most {
 		return Wrap{}, damaged("it has a wrong length")
 	}
 	w := Wrap{
@@ -60,7 +64,8 @@ func ParseWrap(b []byte) (Wrap, error) {
 			Sender:     ID(b[wrapSender:wrapCheck]),
 		},
 		Check: [32]byte(b[wrapCheck:wrapBody]),
-		body:  [kwSize]byte(b[wrapBody:]),
+		alg:   b[1],
+		body:  string(b[wrapBody:]),
 	}
 	if w.KeyVersion == 0 {
 		return Wrap{}, damaged("its key version is zero")
@@ -84,38 +89,77 @@ func checkWrapHead(b []byte) error {
 		return unsupported("unknown type of wrap")
 	case (typ == typeMembers) != (alg == algOAEP):
 		return damaged("its algorithm is not one for its type")
-	case typ == typeMembers:
-		return unsupported("RSA wraps cannot be opened yet")
 	}
 	return nil
 }
 
-// Marshal returns the bytes of the wrap, 131 of them: what is stored, sent and
-// signed.
-func (w Wrap) Marshal() []byte {
-	b := make([]byte, 0, wrap2Size)
-	b = append(b, byte(KindBound), algKW, typePersonal)
+// Shared reports whether the wrap is that of a vault with members, which
+// OpenRSA opens, and not of a personal one, which Open does.
+func (w Wrap) Shared() bool { return w.alg == algOAEP }
+
+// Marshal returns the bytes of the wrap: what is stored, sent and signed. Those
+// of a personal vault are 131.
+func (w Wrap) Marshal() []byte { return append(w.head(), w.body...) }
+
+// head returns the bytes before the body.
+func (w Wrap) head() []byte {
+	typ := byte(typePersonal)
+	if w.Shared() {
+		typ = typeMembers
+	}
+	b := make([]byte, 0, wrapBody+len(w.body))
+	b = append(b, byte(KindBound), w.alg, typ)
 	b = binary.BigEndian.AppendUint64(b, w.KeyVersion)
 	b = append(b, w.Vault[:]...)
 	b = append(b, w.Recipient[:]...)
 	b = append(b, w.Sender[:]...)
-	b = append(b, w.Check[:]...)
-	return append(b, w.body[:]...)
+	return append(b, w.Check[:]...)
 }
 
-// Open unwraps the vault key under k. Want is what the caller knows from
-// elsewhere: a wrap with another header is ErrDamaged, as is one that does not
-// unwrap, or whose key does not fit its check value. Open proves the key, the
-// vault and the key version; recipient and sender are proved by the signature
-// alone.
+// label returns what binds the body of an RSA wrap to its head.
+func (w Wrap) label() []byte {
+	sum := sha256.Sum256(w.head())
+	return sum[:]
+}
+
+// Open unwraps the key of a personal vault under k. Want is what the caller
+// knows from elsewhere: a wrap with another header is ErrDamaged, as is one that
+// does not unwrap, or whose key does not fit its check value. Open proves the
+// key, the vault and the key version; recipient and sender are proved by the
+// signature alone.
 func (w Wrap) Open(k StretchedKey, want Header) (VaultKey, error) {
-	if w.Header != want {
-		return VaultKey{}, damaged("it was made for another vault, key version or user")
+	switch {
+	case w.Header != want:
+		return VaultKey{}, errOther
+	case w.alg != algKW:
+		return VaultKey{}, damaged("it is not one of a personal vault")
 	}
-	key, err := k.unkw(w.body[:])
+	key, err := k.unkw([]byte(w.body))
 	if err != nil {
 		return VaultKey{}, err
 	}
+	return w.checked(key)
+}
+
+// OpenRSA is Open for a vault with members.
+func (w Wrap) OpenRSA(k RSAKey, want Header) (VaultKey, error) {
+	switch {
+	case w.Header != want:
+		return VaultKey{}, errOther
+	case w.alg != algOAEP:
+		return VaultKey{}, damaged("it is not one of a vault with members")
+	}
+	key, err := k.unoaep([]byte(w.body), w.label())
+	if err != nil {
+		return VaultKey{}, err
+	}
+	return w.checked(key)
+}
+
+var errOther = damaged("it was made for another vault, key version or user")
+
+// checked returns the unwrapped key if it fits the check value.
+func (w Wrap) checked(key VaultKey) (VaultKey, error) {
 	check, err := key.Check(w.Vault, w.KeyVersion)
 	if err != nil {
 		return VaultKey{}, err
@@ -130,18 +174,25 @@ func (w Wrap) Open(k StretchedKey, want Header) (VaultKey, error) {
 // Wrap wraps the key of a bound personal vault. The same input always gives
 // the same bytes. Key version zero is an error.
 func (k StretchedKey) Wrap(h Header, key VaultKey) (Wrap, error) {
-	if h.KeyVersion == 0 {
-		return Wrap{}, errKeyVersion
+	w, err := newWrap(algKW, h, key)
+	if err != nil {
+		return Wrap{}, err
 	}
 	body, err := k.kw(key)
 	if err != nil {
 		return Wrap{}, err
 	}
-	check, err := key.Check(h.Vault, h.KeyVersion)
-	if err != nil {
-		return Wrap{}, err
+	w.body = string(body)
+	return w, nil
+}
+
+// newWrap returns a wrap without its body.
+func newWrap(alg byte, h Header, key VaultKey) (Wrap, error) {
+	if h.KeyVersion == 0 {
+		return Wrap{}, errKeyVersion
 	}
-	return Wrap{Header: h, Check: check, body: [kwSize]byte(body)}, nil
+	check, err := key.Check(h.Vault, h.KeyVersion)
+	return Wrap{Header: h, Check: check, alg: alg}, err
 }
 
 // Check returns the check value of k as the key of that vault and version: 32
