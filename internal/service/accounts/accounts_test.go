@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -210,6 +211,9 @@ func stored(t testing.TB) (b []byte) {
 func FuzzParseAccount(f *testing.F) {
 	f.Add(stored(f))
 	f.Add([]byte{})
+	// One of a service: the fields after those of version 1.
+	more := []byte("\x00\x00\x00\x01a\x00\x00\x00\x00\x00\x00\x00\x05owner\x00" + strings.Repeat("\x00\x00\x00\x01x", 4))
+	f.Add(append(append([]byte{2}, stored(f)[1:]...), more...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		db := memory.New()
 		if err := update(t, db, func(tx kv.Tx) error { return tx.Put(append([]byte("a/"), make([]byte, 16)...), b) }); err != nil {
