@@ -1,10 +1,12 @@
 package vaults_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"iter"
 	"maps"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,6 +37,12 @@ func blob(text string) []byte { return append(append([]byte{2, 1}, make([]byte, 
 
 // wrap has the form of the envelope of a vault's key.
 func wrap(alg byte) []byte { return append([]byte{2, alg}, make([]byte, 129)...) }
+
+// shared has the form of a wrap for a member of a shared vault.
+func shared(vault, recipient, sender seal.ID, keyVersion uint64) []byte {
+	b := binary.BigEndian.AppendUint64([]byte{2, 2, 2}, keyVersion)
+	return slices.Concat(b, vault[:], recipient[:], sender[:], make([]byte, 32+256))
+}
 
 func newVault(id seal.ID, name string) vaults.New {
 	return vaults.New{ID: id, Name: name, Type: vaults.Personal, Wrap: wrap(3), Signature: make([]byte, 64)}

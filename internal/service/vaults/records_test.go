@@ -51,6 +51,11 @@ func TestRecords(t *testing.T) {
 	if got, err := parseMember(fuzzVault, memberRecord(t, wholeMember)); err != nil || !cmp.Equal(got, wholeMember) {
 		t.Errorf("parseMember = %+v, %v", got, err)
 	}
+	rekey := wholeVault
+	rekey.RekeyRequired = true
+	if got, err := parseVault(fuzzVault, vaultRecord(t, rekey)); err != nil || !cmp.Equal(got, rekey) {
+		t.Errorf("parseVault = %+v, %v", got, err)
+	}
 	spoilt := map[string]func(*Vault){
 		"type":        func(v *Vault) { v.Type = "public" },
 		"key version": func(v *Vault) { v.KeyVersion = 0 },
@@ -72,6 +77,9 @@ func TestRecords(t *testing.T) {
 
 func FuzzParseVault(f *testing.F) {
 	f.Add(vaultRecord(f, wholeVault))
+	rekey := wholeVault
+	rekey.RekeyRequired = true
+	f.Add(vaultRecord(f, rekey))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		v, err := parseVault(fuzzVault, b)

@@ -12,7 +12,7 @@ import (
 
 // A NewKey is another key for a vault, with everything in the vault sealed anew.
 type NewKey struct {
-	KeyVersion, Revision uint64       // of the vault that it was made from
+	KeyVersion, Revision uint64       // of the vault that it was made from, or Any
 	Members              []MemberKey  // each member of the vault, once
 	Items                []SealedItem // each item of the vault, the trash too, once
 }
@@ -32,7 +32,8 @@ type SealedItem struct {
 }
 
 // Rekey puts another key in place of a vault's, with the next key version, and
-// returns the vault's revision after that. Owners and admins may; roles stay.
+// returns the vault's revision after that. Owners and admins may; roles stay. It
+// makes good that a member was removed.
 // If the vault moved on since n was made it is a *ConflictError, if n lacks a
 // member or an item an *InvalidError. A vault in which an item is damaged keeps
 // its key: that is ErrDamaged. After an error the transaction must not be
@@ -42,11 +43,11 @@ func Rekey(tx kv.Tx, now time.Time, caller, id seal.ID, n NewKey) (uint64, error
 	switch {
 	case err != nil:
 		return 0, err
-	case v.Role != Owner && v.Role != Admin:
+	case !v.manages():
 		return 0, ErrDenied
-	case n.KeyVersion != v.KeyVersion:
+	case n.KeyVersion != v.KeyVersion && n.KeyVersion != Any:
 		return 0, &ConflictError{Field: "keyVersion", Base: n.KeyVersion, Current: v.KeyVersion}
-	case n.Revision != v.Revision:
+	case n.Revision != v.Revision && n.Revision != Any:
 		return 0, &ConflictError{Field: "revision", Base: n.Revision, Current: v.Revision}
 	}
 	if err := replaceKeys(tx, v, caller, n.Members); err != nil {
@@ -56,22 +57,15 @@ func Rekey(tx kv.Tx, now time.Time, caller, id seal.ID, n NewKey) (uint64, error
 		return 0, err
 	}
 	v.KeyVersion++
+	v.RekeyRequired = false
 	return v.Revision + 1, v.moved(tx, now)
 }
 
 // replaceKeys puts the wraps of keys in place of those of all members.
 func replaceKeys(tx kv.Tx, v Vault, sender seal.ID, keys []MemberKey) error {
-	members := map[seal.ID]Membership{}
-	prefix := memberPrefix(v.ID)
-	for k, b := range tx.Scan(prefix) {
-		m, err := parseMember(v.ID, b)
-		if err != nil {
-			return err
-		}
-		if len(k) != len(prefix)+len(seal.ID{}) {
-			return fmt.Errorf("member of vault %s: %w", v.ID, ErrDamaged)
-		}
-		members[seal.ID(k[len(prefix):])] = m
+	members, err := members(tx, v.ID)
+	if err != nil {
+		return err
 	}
 	if len(keys) != len(members) {
 		return &InvalidError{"newKeys", "it must have every member of the vault once"}
@@ -82,7 +76,7 @@ func replaceKeys(tx kv.Tx, v Vault, sender seal.ID, keys []MemberKey) error {
 			return &InvalidError{"newKeys", "it must have every member of the vault once"}
 		}
 		delete(members, key.User)
-		if err := checkWrap(key.Wrap, key.Signature, v.Type); err != nil {
+		if err := v.checkKey(key, sender, v.KeyVersion+1); err != nil {
 			return err
 		}
 		m.Wrap, m.Sender, m.Signature = key.Wrap, sender, key.Signature
@@ -91,6 +85,17 @@ func replaceKeys(tx kv.Tx, v Vault, sender seal.ID, keys []MemberKey) error {
 		}
 	}
 	return nil
+}
+
+// checkKey checks a wrap for a member of v.
+func (v Vault) checkKey(key MemberKey, sender seal.ID, keyVersion uint64) error {
+	if err := checkWrap(key.Wrap, key.Signature, v.Type); err != nil || v.Type == Personal {
+		return err
+	}
+	if key.Wrap[0] != v.Wrap[0] {
+		return &InvalidError{"encryptedVaultKey", "it is of another version than the vault"}
+	}
+	return checkHeader(key.Wrap, seal.Header{KeyVersion: keyVersion, Vault: v.ID, Recipient: key.User, Sender: sender})
 }
 
 // replaceItems puts items in place of all that the vault has. Everything goes
@@ -117,9 +122,9 @@ func replaceItems(tx kv.Tx, id seal.ID, items []SealedItem) error {
 		switch _, ok := left[it.ID]; {
 		case !ok:
 			return &InvalidError{"items", "it must have every item of the vault once"}
-		case !isBlob(it.Name, maxItemName):
+		case !isBlob(it.Name, MaxItemName):
 			return &InvalidError{"encryptedName", "it is not an envelope, or too long"}
-		case !isBlob(it.Data, maxItemData):
+		case !isBlob(it.Data, MaxItemData):
 			return &InvalidError{"encryptedData", "it is not an envelope, or too long"}
 		}
 		delete(left, it.ID)
@@ -153,4 +158,43 @@ func Rewrap(tx kv.Tx, caller, id seal.ID, keyVersion uint64, wrap, signature []b
 	}
 	v.Wrap, v.Sender, v.Signature = wrap, caller, signature
 	return putMember(tx, id, caller, v.Membership)
+}
+
+// A VaultWrap is the same key of a personal vault, under another password.
+type VaultWrap struct {
+	Vault           seal.ID
+	Wrap, Signature []byte
+}
+
+// RewrapPersonal is Rewrap for all of the caller's personal vaults at once. If a
+// vault is missing, or one stands there that is none of them, it is an
+// *InvalidError: its key would be lost with the old password.
+func RewrapPersonal(tx kv.Tx, caller seal.ID, wraps []VaultWrap) error {
+	versions := map[seal.ID]uint64{}
+	for _, v := range List(tx, caller) {
+		switch {
+		case v.Role == "":
+			return fmt.Errorf("vault %s: %w", v.ID, ErrDamaged)
+		case v.Type == Personal:
+			versions[v.ID] = v.KeyVersion
+		}
+	}
+	every := &InvalidError{"vaultKeys", "it must have every personal vault once"}
+	if len(wraps) != len(versions) {
+		return every
+	}
+	for _, w := range wraps {
+		keyVersion, ok := versions[w.Vault]
+		if !ok {
+			return every
+		}
+		delete(versions, w.Vault)
+		if err := Rewrap(tx, caller, w.Vault, keyVersion, w.Wrap, w.Signature); err != nil {
+			return err
+		}
+		if err := checkHeader(w.Wrap, seal.Header{KeyVersion: keyVersion, Vault: w.Vault, Recipient: caller, Sender: caller}); err != nil {
+			return err
+		}
+	}
+	return nil
 }

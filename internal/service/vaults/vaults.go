@@ -3,14 +3,15 @@
 // and items come sealed and stay so.
 //
 // Its functions work inside a transaction of the caller's, so that several of
-// them make one. Its records start with "v/", "m/" and "u/" (FORMAT.md); the
-// items are in itemdb.
+// them make one. Its records start with "v/", "m/", "u/" and "f/" (FORMAT.md);
+// the items are in itemdb.
 package vaults
 
 import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -27,9 +28,18 @@ var (
 	ErrDenied = errors.New("the role does not allow this")
 	// ErrExists reports an id or a name that is taken.
 	ErrExists = errors.New("exists already")
+	// ErrLastOwner reports the removal of the only owner that a vault has.
+	ErrLastOwner = errors.New("the last owner of a vault cannot be removed")
+	// ErrRekeyRequired reports items for a vault from which a member was
+	// removed, who knows its key: it takes none before it has another one.
+	ErrRekeyRequired = errors.New("the vault needs a new key since a member was removed")
 	// ErrDamaged reports a record that does not parse.
 	ErrDamaged = errors.New("a record of the store is damaged")
 )
+
+// Any stands for whatever key version or revision is the current one, where a
+// caller does not say which he knows: the last write wins then.
+const Any = math.MaxUint64
 
 // An InvalidError reports a request that breaks a rule.
 type InvalidError struct{ Field, Reason string }
@@ -58,7 +68,7 @@ const (
 )
 
 // A Role is what a member may do: Owner everything, Admin all but delete the
-// vault, Member read and write items.
+// vault or change its owner, Member read and write items, and leave.
 type Role string
 
 // The roles of members.
@@ -74,6 +84,7 @@ type Vault struct {
 	Name                 string
 	Type                 Type
 	KeyVersion, Revision uint64 // from 1; +1 for a new key, +1 for any change
+	RekeyRequired        bool   // a member was removed and the key is still the old one
 	Created, Updated     time.Time
 
 	Membership
@@ -102,10 +113,15 @@ type New struct {
 // maxName is how many bytes the name of a vault may have.
 const maxName = 255
 
-// Create makes a vault.
+// Create makes a vault. One whose ID is taken is ErrExists.
 func Create(tx kv.Tx, now time.Time, caller seal.ID, n New) (Vault, error) {
 	if err := n.check(); err != nil {
 		return Vault{}, err
+	}
+	if n.Type == Shared {
+		if err := checkHeader(n.Wrap, seal.Header{KeyVersion: 1, Vault: n.ID, Recipient: caller, Sender: caller}); err != nil {
+			return Vault{}, err
+		}
 	}
 	if tx.Get(vaultKey(n.ID)) != nil {
 		return Vault{}, fmt.Errorf("vault %s: %w", n.ID, ErrExists)
@@ -162,6 +178,26 @@ func isWrap(b []byte, t Type) bool {
 		alg = aesKW
 	}
 	return len(b) >= 42 && len(b) <= 4096 && (b[0] == 1 || b[0] == 2) && b[1] == alg
+}
+
+// checkHeader checks that a version 2 wrap was made for what it is put to. One
+// of another key version is a *ConflictError: the vault was rekeyed meanwhile.
+func checkHeader(wrap []byte, want seal.Header) error {
+	if wrap[0] != byte(seal.KindBound) {
+		return nil
+	}
+	w, err := seal.ParseWrap(wrap)
+	other := w.Header
+	other.KeyVersion = want.KeyVersion
+	switch {
+	case err != nil:
+		return &InvalidError{"encryptedVaultKey", "it is not a wrap"}
+	case other != want:
+		return &InvalidError{"encryptedVaultKey", "it was made for another vault or user"}
+	case w.KeyVersion != want.KeyVersion:
+		return &ConflictError{Field: "keyVersion", Base: w.KeyVersion, Current: want.KeyVersion}
+	}
+	return nil
 }
 
 // List returns the caller's vaults, oldest first. One whose records are damaged
@@ -234,7 +270,7 @@ func Rename(tx kv.Tx, now time.Time, caller, id seal.ID, name string, unique boo
 	switch {
 	case err != nil:
 		return 0, err
-	case v.Role != Owner && v.Role != Admin:
+	case !v.manages():
 		return 0, ErrDenied
 	case v.Name == name:
 		return v.Revision, nil
@@ -247,6 +283,9 @@ func Rename(tx kv.Tx, now time.Time, caller, id seal.ID, name string, unique boo
 	v.Name = name
 	return v.Revision + 1, v.moved(tx, now)
 }
+
+// manages reports whether the caller may do more than read and write items.
+func (v Vault) manages() bool { return v.Role == Owner || v.Role == Admin }
 
 // moved keeps v at its next revision.
 func (v Vault) moved(tx kv.Tx, now time.Time) error {
@@ -274,12 +313,15 @@ func Delete(tx kv.Tx, caller, id seal.ID) error {
 	}
 	var gone [][]byte
 	for k := range tx.Scan(memberPrefix(id)) {
+		var user seal.ID
+		copy(user[:], k[len(memberPrefix(id)):])
+		gone = append(gone, slices.Clone(k), userKey(user, id))
+	}
+	for k := range tx.Scan(join("f/", id)) {
 		gone = append(gone, slices.Clone(k))
 	}
 	for _, k := range gone {
-		var user seal.ID
-		copy(user[:], k[len(memberPrefix(id)):])
-		if err := errors.Join(tx.Delete(k), tx.Delete(userKey(user, id))); err != nil {
+		if err := tx.Delete(k); err != nil {
 			return err
 		}
 	}

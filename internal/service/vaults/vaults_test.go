@@ -59,7 +59,12 @@ func TestCreateInvalid(t *testing.T) {
 		spoil func(*vaults.New)
 		field string // none: it is fine
 	}{
-		{"shared", func(n *vaults.New) { n.Type, n.Wrap = vaults.Shared, wrap(2) }, ""},
+		{"shared", func(n *vaults.New) { n.Type, n.Wrap = vaults.Shared, shared(home, alice, alice, 1) }, ""},
+		{"shared, version 1", func(n *vaults.New) { n.Type, n.Wrap = vaults.Shared, append([]byte{1, 2}, make([]byte, 256)...) }, ""},
+		{"shared, no wrap at all", func(n *vaults.New) { n.Type, n.Wrap = vaults.Shared, wrap(2) }, "encryptedVaultKey"},
+		{"shared, for another vault", func(n *vaults.New) { n.Type, n.Wrap = vaults.Shared, shared(work, alice, alice, 1) }, "encryptedVaultKey"},
+		{"shared, for another user", func(n *vaults.New) { n.Type, n.Wrap = vaults.Shared, shared(home, bob, alice, 1) }, "encryptedVaultKey"},
+		{"shared, by another user", func(n *vaults.New) { n.Type, n.Wrap = vaults.Shared, shared(home, alice, bob, 1) }, "encryptedVaultKey"},
 		{"version 1", func(n *vaults.New) { n.Wrap = append([]byte{1, 3}, make([]byte, 40)...) }, ""},
 		{"longest name", func(n *vaults.New) { n.Name = strings.Repeat("n", 255) }, ""},
 		{"longest wrap", func(n *vaults.New) { n.Wrap = append(wrap(3), make([]byte, 4096-131)...) }, ""},
@@ -195,6 +200,19 @@ func TestNotAMember(t *testing.T) {
 				"Rename":  func(tx kv.Tx) error { _, err := vaults.Rename(tx, at, tt.caller, tt.id, "n", false); return err },
 				"Rekey":   func(tx kv.Tx) error { _, err := vaults.Rekey(tx, at, tt.caller, tt.id, vaults.NewKey{}); return err },
 				"Rewrap":  func(tx kv.Tx) error { return vaults.Rewrap(tx, tt.caller, tt.id, 1, wrap(3), make([]byte, 64)) },
+				"Members": func(tx kv.Tx) error { _, err := vaults.Members(tx, tt.caller, tt.id); return err },
+				"PutMember": func(tx kv.Tx) error {
+					_, err := vaults.PutMember(tx, at, tt.caller, tt.id, vaults.NewMember{Role: vaults.Member})
+					return err
+				},
+				"RemoveMember": func(tx kv.Tx) error { _, err := vaults.RemoveMember(tx, at, tt.caller, tt.id, tt.caller); return err },
+				"PurgeOld":     func(tx kv.Tx) error { _, err := vaults.PurgeOld(tx, at, tt.caller, tt.id); return err },
+				"Entries": func(tx kv.Tx) (err error) {
+					for _, e := range vaults.Entries(tx, tt.caller, tt.id) {
+						err = errors.Join(err, e)
+					}
+					return err
+				},
 				"Records": func(tx kv.Tx) error { _, err := collect(vaults.Records(tx, tt.caller, tt.id)); return err },
 				"Lookup":  func(tx kv.Tx) error { _, err := collect(vaults.Lookup(tx, tt.caller, tt.id, index(1))); return err },
 				"Item":    func(tx kv.Tx) error { _, _, err := vaults.Item(tx, tt.caller, tt.id, item1); return err },
