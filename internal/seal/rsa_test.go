@@ -71,6 +71,23 @@ func TestRSAWrapRandomness(t *testing.T) {
 	equal(t, "version 2", w.Marshal(), sharedWrap().make(&rsaPrivate(t, "rsa2048").PublicKey))
 }
 
+// A body whose first byte is zero must not open without that byte.
+func TestRSALength(t *testing.T) {
+	t.Parallel()
+	public, private := rsaPublic(t, "rsa2048"), rsaKey(t, "rsa2048")
+	for {
+		wrap := must(public.WrapV1(rand.Reader, vaultKey(t)))(t)
+		if wrap[2] != 0 {
+			continue
+		}
+		must(private.UnwrapV1(wrap))(t)
+		if _, err := private.UnwrapV1(slices.Delete(wrap, 2, 3)); !errors.Is(err, seal.ErrDamaged) {
+			t.Errorf("UnwrapV1 of a shorter number: %v", err)
+		}
+		return
+	}
+}
+
 func TestRSARefused(t *testing.T) {
 	t.Parallel()
 	public, private := rsaPublic(t, "rsa2048"), rsaKey(t, "rsa2048")

@@ -370,6 +370,7 @@ func TestInvites(t *testing.T) {
 	s.want("twice", register("bob@example.com", code, accounts.InviteOnly), accounts.ErrInvite)
 	s.want("an address that is taken", register(ann, anyone, accounts.InviteOnly), accounts.ErrExists)
 	s.want("for any address, after that", register("bob@example.com", anyone, accounts.InviteOnly), nil)
+	s.want("for any address, twice", register("carol@example.com", anyone, accounts.InviteOnly), accounts.ErrInvite)
 
 	late, lateCode, err := s.invite("", time.Hour)
 	if err != nil {

@@ -2,6 +2,7 @@ package accounts_test
 
 import (
 	"bytes"
+	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -118,6 +119,26 @@ func TestForgedTokens(t *testing.T) {
 	} {
 		if _, err := s.keys.ParseToken(s.now, secret.TextOf(token)); !errors.Is(err, accounts.ErrToken) {
 			t.Errorf("%s: %v, want ErrToken", name, err)
+		}
+	}
+	// With the right key, by FORMAT.md: what is signed has to be ours all the same.
+	key, err := hkdf.Key(sha256.New, bytes.Repeat([]byte{'k'}, 32), nil, "keyhold/accounts/token/1", 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, body := decoded(0), decoded(1)
+	for name, token := range map[string]string{
+		"":              hs256(key, head, body),
+		"alg none":      hs256(key, strings.Replace(head, "HS256", "none", 1), body),
+		"another kid":   hs256(key, strings.Replace(head, `"kid":"`, `"kid":"0`, 1), body),
+		"no header":     hs256(key, "", body),
+		"other issuer":  hs256(key, head, strings.Replace(body, "vaultctl", "somebody", 1)),
+		"no JSON":       hs256(key, head, "x"),
+		"no user":       hs256(key, head, strings.Replace(body, `"sub":"`, `"sub":"x`, 1)),
+		"no expiration": hs256(key, head, strings.Replace(body, `"exp"`, `"xep"`, 1)),
+	} {
+		if _, err := s.keys.ParseToken(s.now, secret.TextOf(token)); errors.Is(err, accounts.ErrToken) != (name != "") {
+			t.Errorf("signed, %s: %v", name, err)
 		}
 	}
 }

@@ -74,5 +74,5 @@ func (v Verifier) Verify(authHash secret.Bytes) bool {
 		salt, hash, _ = nobody.split()
 	}
 	same := subtle.ConstantTimeCompare(phc(authHash, salt), hash) == 1
-	return same && ok && v != nobody
+	return same && ok
 }
