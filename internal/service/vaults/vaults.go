@@ -39,7 +39,7 @@ var (
 
 // Any stands for whatever key version or revision is the current one, where a
 // caller does not say which he knows: the last write wins then.
-const Any = math.MaxUint64
+const Any uint64 = math.MaxUint64
 
 // An InvalidError reports a request that breaks a rule.
 type InvalidError struct{ Field, Reason string }
