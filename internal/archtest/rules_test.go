@@ -27,7 +27,7 @@ var table = []rule{
 	{pkg: "itemdb", may: "kv"},
 	{pkg: "ref", may: "vault secret seal dotenv"},
 	{pkg: "otp generate dotenv mask transfer", may: "vault secret seal"},
-	{pkg: "device", may: "secret seal kv keyring"},
+	{pkg: "device", may: "secret seal kv keyring record"},
 	{pkg: "child", may: "secret mask term"},
 
 	{pkg: "service/accounts", may: "kv itemdb record secret seal"},
