@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -98,9 +99,13 @@ func (a *App) AskFirst(ctx context.Context) error {
 
 // CreateVault makes a vault, NAME or NAME@PROFILE, and the account with it if
 // there is none.
-func (a *App) CreateVault(ctx context.Context, name string) (backend.Info, error) {
-	name, profile := a.split(name)
+func (a *App) CreateVault(ctx context.Context, n backend.NewVault) (backend.Info, error) {
+	name, profile := a.split(n.Name)
 	name = norm.NFC.String(name)
+	n.Name = name
+	if (n.Shared || n.Compatible) && a.BackendOf(profile) == config.LocalBackend {
+		return backend.Info{}, fmt.Errorf("the vaults on this machine are neither shared nor read by other clients: %w", errors.ErrUnsupported)
+	}
 	if err := vault.CheckVaultName(name); err != nil {
 		return backend.Info{}, err
 	}
@@ -116,6 +121,9 @@ func (a *App) CreateVault(ctx context.Context, name string) (backend.Info, error
 	}
 	if err != nil {
 		return backend.Info{}, err
+	}
+	if k, ok := account.(backend.KindCreator); ok {
+		return k.CreateVaultOf(ctx, n)
 	}
 	c, ok := account.(backend.Creator)
 	if !ok {
@@ -133,7 +141,7 @@ func (a *App) OpenOrMake(ctx context.Context) (vault.Vault, backend.Info, error)
 		return v, info, err
 	}
 	name, profile := a.firstVault()
-	if _, err := a.CreateVault(ctx, name+"@"+profile); err != nil && !errors.Is(err, vault.ErrExists) {
+	if _, err := a.CreateVault(ctx, backend.NewVault{Name: name + "@" + profile}); err != nil && !errors.Is(err, vault.ErrExists) {
 		return nil, backend.Info{}, err // that it is there by now is as good
 	}
 	return a.Open(ctx)

@@ -143,12 +143,7 @@ func (a *App) Sessions() (*device.Sessions, error) {
 
 // BackendOf returns the name of the kind of place where a profile's vaults live.
 func (a *App) BackendOf(profile string) string {
-	if a.layers.File != nil {
-		if p, ok := a.layers.File.Profile(profile); ok {
-			return p.Backend
-		}
-	}
-	return config.LocalBackend
+	return a.profileOf(profile).Backend
 }
 
 // driver returns the kind of place where a profile's vaults live, with what it
@@ -158,16 +153,28 @@ func (a *App) driver(profile string) (backend.Driver, backend.Deps, error) {
 	if err := a.CheckProfile(profile); err != nil {
 		return none, backend.Deps{}, err
 	}
-	path, err := a.StorePath(profile)
+	p := a.profileOf(profile)
+	d, err := a.Backends.Driver(p.Backend)
 	if err != nil {
 		return none, backend.Deps{}, err
 	}
-	d, err := a.Backends.Driver(a.BackendOf(profile))
-	return d, backend.Deps{
-		Store: bolt.New(path), Now: a.Now, Rand: a.Rand,
+	deps := a.baseDeps(profile)
+	if p.Backend != config.LocalBackend {
+		deps, err = a.serviceDeps(deps, profile, p)
+		return d, deps, err
+	}
+	path, err := a.StorePath(profile)
+	deps.Store = bolt.New(path)
+	return d, deps, err
+}
+
+// baseDeps is what every driver may use.
+func (a *App) baseDeps(profile string) backend.Deps {
+	return backend.Deps{
+		Now: a.Now, Rand: a.Rand,
 		Ask: func(ctx context.Context) (secret.String, error) { return a.Password(ctx, profile) },
 		Keep: func(ctx context.Context, change func(secret.Bytes) (secret.Bytes, error)) error {
 			return a.keep(ctx, profile, change)
 		},
-	}, err
+	}
 }

@@ -35,7 +35,7 @@ func (a *App) Check(o OutFile) error {
 		return nil
 	}
 	if info, err := os.Lstat(o.Name); err == nil && !passesOn(info) {
-		return &FileExistsError{o.Name, a.again("--force")}
+		return &FileExistsError{o.Name, a.Again("--force")}
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func (a *App) Write(o OutFile, data []byte) error {
 		return os.Rename(tmp.Name(), o.Name)
 	}
 	if err := os.Link(tmp.Name(), o.Name); errors.Is(err, fs.ErrExist) {
-		return &FileExistsError{o.Name, a.again("--force")}
+		return &FileExistsError{o.Name, a.Again("--force")}
 	} else if err == nil {
 		return nil
 	}

@@ -23,6 +23,7 @@ type Settings struct {
 	colorTyped                              bool   // by a flag or KEYHOLD_COLOR, which go before NO_COLOR
 	Keyring                                 string // auto, os, kernel, file or off
 	Idle, Absolute                          time.Duration
+	MaxAge                                  time.Duration // of a mirror
 	Password                                PasswordFlags
 }
 
@@ -110,6 +111,7 @@ func (a *App) resolve() error {
 	s.Color, s.colorTyped = color.Value, color.Source == config.Flag || color.Source == config.Environment
 	s.Keyring = value("keyring").Value
 	s.Idle, s.Absolute = value("session.idle").Duration(), value("session.absolute").Duration()
+	s.MaxAge = value("sync.max_age").Duration()
 	s.Vault = value("vault").Value
 	s.Password = PasswordFlags{FD: -1, Stdin: value("password_stdin").Bool()}
 	if fd := value("password_fd"); fd.Source == config.Flag {

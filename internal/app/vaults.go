@@ -139,7 +139,7 @@ func (a *App) Confirm(ctx context.Context, question string) error {
 		return nil
 	}
 	if !a.CanAsk() {
-		return &unconfirmedError{question, a.again("--yes")}
+		return &unconfirmedError{question, a.Again("--yes")}
 	}
 	yes, err := a.Prompt.Confirm(ctx, question)
 	if err == nil && !yes {
@@ -155,7 +155,7 @@ func (a *App) ConfirmName(ctx context.Context, warning, name string) error {
 		return nil
 	}
 	if !a.CanAsk() {
-		return &unconfirmedError{warning, a.again("--yes")}
+		return &unconfirmedError{warning, a.Again("--yes")}
 	}
 	answer, err := a.Prompt.Line(ctx, warning+"\nType the name to go on: ")
 	if err != nil {
@@ -187,8 +187,20 @@ func (e *unconfirmedError) Unwrap() error { return ErrNoAnswer }
 // Hint is the same command with --yes.
 func (e *unconfirmedError) Hint() string { return e.try }
 
-// again returns this command line with one more flag.
-func (a *App) again(flag string) string {
+// A MissingError reports a value that the command line leaves out, where nobody
+// can be asked for it.
+type MissingError struct{ What, Try string }
+
+func (e *MissingError) Error() string { return e.What }
+
+// Unwrap makes every MissingError an ErrNoAnswer.
+func (e *MissingError) Unwrap() error { return ErrNoAnswer }
+
+// Hint returns Try.
+func (e *MissingError) Hint() string { return e.Try }
+
+// Again returns this command line with one more flag.
+func (a *App) Again(flag string) string {
 	words := []string{"keyhold"}
 	for _, w := range a.Args {
 		words = append(words, Quote(w))

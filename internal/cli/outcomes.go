@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
@@ -44,6 +45,17 @@ var outcomes = []outcome{
 	{match: as[*otp.SeedError], code: "usage"},
 	{match: is(app.ErrDeclined), code: "declined"},
 	{match: as[*device.TokenError], code: "locked", try: "unset KEYHOLD_SESSION"},
+	{match: is(backend.ErrSessionRevoked), code: "session_revoked", try: "keyhold login vault"},
+	{match: is(backend.ErrSignedOut), code: "signed_out", try: "keyhold login vault"},
+	{match: is(backend.ErrAccountLocked), code: "account_locked"},
+	{match: alarm(backend.Forged), code: "forged"},
+	{match: alarm(backend.ChangedKey), code: "changed_key"},
+	{match: alarm(backend.Rollback), code: "rollback", try: "keyhold help lost-device"},
+	{match: alarm(backend.WeakKDF), code: "weak_kdf"},
+	{match: as[*backend.UntrustedError], code: "no_answer"},
+	{match: is(backend.ErrRekeyRequired), code: "conflict", try: "keyhold vault rekey"},
+	{match: is(backend.ErrOffline), code: "offline", retryable: true},
+	{match: is(backend.ErrNotAccepted), code: "not_found", try: "keyhold vault list"},
 	{match: is(vault.ErrLocked), code: "locked", try: "keyhold unlock"},
 	{match: is(device.ErrNoSession), code: "locked", try: "keyhold unlock"},
 	{match: is(vault.ErrWrongPassword), code: "wrong_password", try: "keyhold doctor"},
@@ -71,6 +83,13 @@ var outcomes = []outcome{
 
 func is(target error) func(error) bool {
 	return func(err error) bool { return errors.Is(err, target) }
+}
+
+func alarm(code string) func(error) bool {
+	return func(err error) bool {
+		var a *backend.AlarmError
+		return errors.As(err, &a) && a.Code == code
+	}
 }
 
 func as[E error](err error) bool {

@@ -81,6 +81,7 @@ func addCommands(root *cobra.Command, a *app.App, line []string) {
 		&cobra.Group{ID: "items", Title: "Items"},
 		&cobra.Group{ID: "use", Title: "Using secrets"},
 		&cobra.Group{ID: "vaults", Title: "Vaults"},
+		&cobra.Group{ID: "services", Title: "Services"},
 		&cobra.Group{ID: "more", Title: "More"},
 	)
 	add := func(group string, commands ...*cobra.Command) {
@@ -92,7 +93,8 @@ func addCommands(root *cobra.Command, a *app.App, line []string) {
 	add("items", itemcmd.NewPut(a), itemcmd.NewGet(a), itemcmd.NewLs(a), itemcmd.NewRm(a), itemcmd.NewShow(a),
 		itemcmd.NewFind(a), itemcmd.NewEdit(a), itemcmd.NewMv(a), itemcmd.NewCp(a), itemcmd.NewHistory(a), itemcmd.NewRestore(a), itemcmd.NewTrash(a), usecmd.NewGenerate(a))
 	add("use", usecmd.NewRead(a), usecmd.NewRun(a), usecmd.NewInject(a), itemcmd.NewRef(a), itemcmd.NewOtp(a))
-	add("vaults", vaultcmd.NewVault(a, whole("vault")), vaultcmd.NewUnlock(a), vaultcmd.NewLock(a), vaultcmd.NewPasswd(a))
+	add("vaults", vaultcmd.NewVault(a, whole("vault")), vaultcmd.NewUnlock(a), vaultcmd.NewLock(a), vaultcmd.NewPasswd(a), vaultcmd.NewSync(a))
+	add("services", logincmd.NewLogin(a), logincmd.NewSignup(a), logincmd.NewLogout(a))
 	add("more", logincmd.NewStatus(a), logincmd.NewProfile(a, whole("profile")), configcmd.NewConfig(a, whole("config")), configcmd.NewDoctor(a), newCompletion(a), newVersion(a))
 	item := itemcmd.NewItem(a, whole("item"))
 	item.GroupID = "items"

@@ -34,6 +34,8 @@ type Profile struct {
 	Backend       string `mapstructure:"backend"`
 	URL           string `mapstructure:"url"`
 	Email         string `mapstructure:"email"`
+	CA            string `mapstructure:"ca"`
+	InsecureHTTP  string `mapstructure:"insecure_http"`
 	Vault         string `mapstructure:"vault"`
 	Store         string `mapstructure:"store"`
 	SecretStorage string `mapstructure:"secret_storage"`
@@ -48,6 +50,8 @@ func (p Profile) members() func(yield func(name, value string) bool) {
 			{"backend", p.Backend},
 			{"url", p.URL},
 			{"email", p.Email},
+			{"ca", p.CA},
+			{"insecure_http", p.InsecureHTTP},
 			{"vault", p.Vault},
 			{"store", p.Store},
 			{"secret_storage", p.SecretStorage},

@@ -61,6 +61,14 @@ var keys = [...]Key{
 		Summary: "the account at that service",
 	},
 	{
+		Name: "ca", File: true, Profile: true, kind: kindText,
+		Summary: "a file with the certificate authorities to believe for that service",
+	},
+	{
+		Name: "insecure_http", File: true, Profile: true, kind: kindBool,
+		Summary: "talk to that service without TLS",
+	},
+	{
 		Name: "store", File: true, Profile: true, kind: kindText,
 		Summary: "the account of the login at Cloudflare",
 	},

@@ -2,12 +2,12 @@ package vaultcmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
 	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/vault"
@@ -48,15 +48,15 @@ func (o *createOptions) run(ctx context.Context) error {
 	if err := vault.CheckVaultName(o.name); err != nil {
 		return err
 	}
-	if o.shared || o.compatible {
-		return fmt.Errorf("the vaults on this machine are neither shared nor read by other clients: %w", errors.ErrUnsupported)
-	}
-	info, err := o.app.CreateVault(ctx, o.name)
+	info, err := o.app.CreateVault(ctx, backend.NewVault{Name: o.name, Shared: o.shared, Compatible: o.compatible})
 	if err != nil {
 		return err
 	}
 	if o.app.Settings.FormatTyped {
 		return o.app.Printer().Object(object(info))
+	}
+	if info.Compatible {
+		o.app.Messages().Warn("compatible", "a compatible vault does not tell when the service mixes up or exchanges its items; a bound one, without --compatible, does")
 	}
 	o.app.Messages().Notice(fmt.Sprintf("made the vault %q", info.Name))
 	return nil

@@ -29,7 +29,8 @@ func NewVault(a *app.App, whole bool) *cobra.Command {
 	if !whole {
 		return cmd
 	}
-	cmd.AddCommand(newCreate(a), newList(a), newShow(a), newRename(a), newDelete(a), newDefault(a), newRekey(a), newCheck(a))
+	cmd.AddCommand(newCreate(a), newList(a), newShow(a), newRename(a), newDelete(a), newDefault(a), newRekey(a), newCheck(a),
+		newShare(a), newUnshare(a), newMembers(a), newToRotate(a), newAccept(a), newDecline(a), newLeave(a), newTrust(a), newFingerprint(a), NewSync(a))
 	for _, c := range []*cobra.Command{itemcmd.NewPut(a), itemcmd.NewGet(a), NewUnlock(a), NewLock(a), NewPasswd(a)} {
 		c.Hidden = true // they are shown at the top
 		cmd.AddCommand(c)
@@ -79,8 +80,12 @@ func object(i backend.Info) output.Object {
 	switch {
 	case i.Damaged:
 		state = "damaged"
+	case i.NotAccepted:
+		state = "not accepted"
 	case !i.Open:
 		state = "locked"
+	case i.NeedsRekey:
+		state = "needs rekey"
 	}
 	return output.Object{
 		{Name: "id", Value: i.ID}, {Name: "name", Value: i.Name}, {Name: "default", Value: i.Default}, {Name: "state", Value: state},
