@@ -91,7 +91,7 @@ func TestKeep_meetsAnotherProcess(t *testing.T) {
 		}
 	}
 	for name, w := range map[string]*apptest.World{"one": a, "two": b} {
-		if _, err := w.CreateVault(ctx, name); err != nil {
+		if _, err := w.CreateVault(ctx, backend.NewVault{Name: name}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -78,7 +78,17 @@ func (a *App) StorePath(profile string) (string, error) {
 // CheckProfile returns an error unless there is a profile of that name.
 func (a *App) CheckProfile(name string) error {
 	if config.IsProfileFile(name) {
-		return fmt.Errorf("a profile from a file, %s: %w", name, errors.ErrUnsupported)
+		if _, known := a.files[name]; known {
+			return nil
+		}
+		p, err := a.readProfileFile(name)
+		if err == nil && a.files == nil {
+			a.files = map[string]profileFile{}
+		}
+		if err == nil {
+			a.files[name] = p
+		}
+		return err
 	}
 	if !config.IsProfileName(name) {
 		return Usagef("%q cannot be the name of a profile", name)

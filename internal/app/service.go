@@ -1,10 +1,15 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"runtime"
 	"time"
@@ -12,11 +17,15 @@ import (
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
+	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/kv/bolt"
 )
 
-// profileOf returns what the configuration says of a profile.
+// profileOf returns what the configuration says of a profile, or its file.
 func (a *App) profileOf(name string) config.Profile {
+	if f, ok := a.files[name]; ok {
+		return f.config()
+	}
 	if a.layers.File != nil {
 		if p, ok := a.layers.File.Profile(name); ok {
 			return p
@@ -28,6 +37,27 @@ func (a *App) profileOf(name string) config.Profile {
 // serviceDeps adds to d what a driver with a service needs, for a profile with
 // these settings.
 func (a *App) serviceDeps(d backend.Deps, profile string, p config.Profile) (backend.Deps, error) {
+	pem, err := authorities(p.CA)
+	if err != nil {
+		return d, err
+	}
+	file, isFile := a.files[profile]
+	if isFile {
+		pem = []byte(file.CA)
+	}
+	if d.HTTP, err = httpClient(pem); err != nil {
+		return d, err
+	}
+	d.Store = nil
+	d.Service = backend.Service{
+		URL: p.URL, Email: p.Email, InsecureHTTP: p.InsecureHTTP == "true",
+		UserAgent: "keyhold/" + a.Version.Number + " (" + runtime.GOOS + ")",
+		MaxAge:    a.Settings.MaxAge, Offline: a.Settings.Offline, Fresh: a.Settings.Fresh,
+	}
+	d.Warn = a.Messages().Warn
+	if isFile {
+		return a.transientDeps(d, profile)
+	}
 	home, err := a.Home()
 	if err != nil {
 		return d, err
@@ -36,21 +66,33 @@ func (a *App) serviceDeps(d backend.Deps, profile string, p config.Profile) (bac
 	if err != nil {
 		return d, err
 	}
-	if d.HTTP, err = httpClient(p.CA); err != nil {
+	d.Service.Device = "keyhold"
+	if id, err := home.ID(); err == nil {
+		d.Service.Device = "keyhold " + id[:12] + " " + profile
+	}
+	d.Device = device.NewAccount(home, bolt.New(home.Path("state.db")), tokens, profile)
+	return d, nil
+}
+
+// transientDeps adds what a profile from a file has, nothing of which is kept.
+// Every process is a device of its own: it ends nobody else's session.
+func (a *App) transientDeps(d backend.Deps, path string) (backend.Deps, error) {
+	if a.states == nil {
+		a.states = map[string]kv.DB{}
+	}
+	if a.states[path] == nil {
+		state, err := a.files[path].state(context.Background(), path)
+		if err != nil {
+			return d, err
+		}
+		a.states[path] = state
+	}
+	d.Device = device.NewTransientAccount(a.states[path], path)
+	var random [8]byte
+	if _, err := io.ReadFull(a.Rand, random[:]); err != nil {
 		return d, err
 	}
-	name := "keyhold"
-	if id, err := home.ID(); err == nil {
-		name = "keyhold " + id[:12] + " " + profile
-	}
-	d.Store = nil
-	d.Device = device.NewAccount(home, bolt.New(home.Path("state.db")), tokens, profile)
-	d.Service = backend.Service{
-		URL: p.URL, Email: p.Email, InsecureHTTP: p.InsecureHTTP == "true",
-		UserAgent: "keyhold/" + a.Version.Number + " (" + runtime.GOOS + ")", Device: name,
-		MaxAge: a.Settings.MaxAge, Offline: a.Settings.Offline, Fresh: a.Settings.Fresh,
-	}
-	d.Warn = a.Messages().Warn
+	d.Service.Device = "keyhold transient " + hex.EncodeToString(random[:])
 	return d, nil
 }
 
@@ -67,22 +109,39 @@ func (a *App) tokens(home *device.Home) (*device.Tokens, error) {
 	return device.NewTokens(home, ring, key, a.Rand), nil
 }
 
-// httpClient returns a client that believes the system's certificate
-// authorities or, if ca is set, those in that file alone.
-func httpClient(ca string) (*http.Client, error) {
+// authorities reads a file of certificate authorities; none is none.
+func authorities(ca string) ([]byte, error) {
+	if ca == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		return nil, fmt.Errorf("the certificate authorities of the profile: %w", err)
+	}
+	return pem, nil
+}
+
+// originOf returns the scheme, host and port of an address.
+func originOf(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return "", errors.New("its address is none")
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+// httpClient returns a client that believes the system's certificate authorities
+// or, if there are any, these alone.
+func httpClient(pem []byte) (*http.Client, error) {
 	t := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConnsPerHost: 8,
 		TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 30 * time.Second,
 		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 	}
-	if ca != "" {
-		pem, err := os.ReadFile(ca)
-		if err != nil {
-			return nil, fmt.Errorf("the certificate authorities of the profile: %w", err)
-		}
+	if len(pem) > 0 {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(pem) {
-			return nil, Usagef("%s has no certificate in PEM", ca)
+			return nil, Usagef("the file of certificate authorities has no certificate in PEM")
 		}
 		t.TLSClientConfig.RootCAs = pool
 	}

@@ -49,6 +49,9 @@ func (a *App) AccountOf(ctx context.Context, profile string) (backend.Account, e
 	if err != nil {
 		return nil, err
 	}
+	if _, isFile := a.files[profile]; isFile {
+		return a.transient(ctx, profile)
+	}
 	a.warnOpenHome()
 	s, err := a.resume(ctx, profile)
 	if err == nil {
@@ -78,6 +81,27 @@ func (a *App) AccountOf(ctx context.Context, profile string) (backend.Account, e
 		return a.open(ctx, profile, keys, nil)
 	}
 	return a.open(ctx, profile, keys, a.tryStart(ctx, profile, keys))
+}
+
+// transient opens the account of a profile from a file by the master password:
+// no session is looked for, and none is kept.
+func (a *App) transient(ctx context.Context, profile string) (backend.Account, error) {
+	driver, deps, err := a.driver(profile)
+	if err != nil {
+		return nil, err
+	}
+	pw, err := a.Password(ctx, profile)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := driver.Unlock(ctx, deps, pw)
+	if errors.Is(err, vault.ErrWrongPassword) {
+		return nil, &WrongPasswordError{}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.open(ctx, profile, keys, nil)
 }
 
 // explainNoAccount makes backend.ErrNoAccount a *NoVaultError.

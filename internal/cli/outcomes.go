@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"strings"
 
 	"github.com/keyhold/keyhold/internal/app"
@@ -16,6 +17,7 @@ import (
 	"github.com/keyhold/keyhold/internal/otp"
 	"github.com/keyhold/keyhold/internal/ref"
 	"github.com/keyhold/keyhold/internal/vault"
+	"github.com/keyhold/keyhold/pkg/client"
 )
 
 // An outcome is how a command ends for a kind of error.
@@ -34,6 +36,7 @@ var outcomes = []outcome{
 	{match: as[*config.KeyError], code: "usage", try: "keyhold config list"},
 	{match: as[*config.SecretError], code: "usage"},
 	{match: as[*config.FileError], code: "usage", try: "keyhold config edit"},
+	{match: as[*app.ProfileFileError], code: "usage", try: "keyhold profile export"},
 	{match: is(config.ErrUnsafe), code: "usage"},
 	{match: is(config.ErrDefaultProfile), code: "usage"},
 	{match: is(config.ErrProfileExists), code: "exists"},
@@ -69,6 +72,10 @@ var outcomes = []outcome{
 	{match: is(config.ErrChanged), code: "busy", retryable: true},
 	{match: is(device.ErrBusy), code: "busy", retryable: true},
 	{match: is(vault.ErrBusy), code: "busy", retryable: true},
+	{match: answered(http.StatusTooManyRequests), code: "rate_limited", retryable: true},
+	{match: unreachable, code: "network", retryable: true},
+	{match: is(client.ErrUnavailable), code: "service", retryable: true},
+	{match: is(client.ErrBadAnswer), code: "service"},
 	{match: is(vault.ErrTooNew), code: "store_too_new"},
 	{match: is(vault.ErrDenied), code: "denied"},
 	{match: is(vault.ErrExists), code: "exists"},
@@ -78,11 +85,29 @@ var outcomes = []outcome{
 	{match: is(vault.ErrNotFound), code: "not_found"},
 	{match: is(app.ErrFindings), code: "findings"},
 	{match: is(app.ErrNoAnswer), code: "no_answer", try: "keyhold help passwords"},
+	{match: is(client.ErrUnauthenticated), code: "signed_out", try: "keyhold login vault"},
+	{match: is(client.ErrDenied), code: "denied"},
+	{match: is(client.ErrNotFound), code: "not_found"},
+	{match: is(client.ErrConflict), code: "conflict", retryable: true},
+	{match: as[*client.Error], code: "service"},
 	{match: as[*fs.PathError], code: "io"},
 }
 
 func is(target error) func(error) bool {
 	return func(err error) bool { return errors.Is(err, target) }
+}
+
+// answered reports whether a service answered with this status.
+func answered(status int) func(error) bool {
+	return func(err error) bool {
+		var e *client.Error
+		return errors.As(err, &e) && e.Status == status
+	}
+}
+
+// unreachable reports whether a service gave no answer at all.
+func unreachable(err error) bool {
+	return answered(0)(err) && errors.Is(err, client.ErrUnavailable)
 }
 
 func alarm(code string) func(error) bool {

@@ -108,6 +108,22 @@ func (p Place) Peer(tx kv.Tx, user seal.ID) (Peer, bool, error) {
 	return peer, err == nil, err
 }
 
+// Peers yields those whose identity keys are trusted.
+func (p Place) Peers(tx kv.Tx) iter.Seq2[seal.ID, Peer] {
+	prefix := stateKey(kindPeer, p)
+	return func(yield func(seal.ID, Peer) bool) {
+		for k := range tx.Scan(prefix) {
+			if len(k) != len(prefix)+16 {
+				continue
+			}
+			id := seal.ID(k[len(prefix):])
+			if peer, ok, err := p.Peer(tx, id); ok && err == nil && !yield(id, peer) {
+				return
+			}
+		}
+	}
+}
+
 // PutPeer trusts the identity key of a user from now on.
 func (p Place) PutPeer(tx kv.Tx, user seal.ID, peer Peer) error {
 	w := fields.New(stateVersion)

@@ -25,7 +25,7 @@ func NewProfile(a *app.App, whole bool) *cobra.Command {
 		Example: "  keyhold profile create work\n  keyhold profile use work",
 	})
 	if whole {
-		cmd.AddCommand(newProfileList(a), newProfileShow(a), newProfileCreate(a), newProfileUse(a), newProfileRename(a), newProfileDelete(a))
+		cmd.AddCommand(newProfileList(a), newProfileShow(a), newProfileCreate(a), newProfileUse(a), newProfileRename(a), newProfileDelete(a), newProfileExport(a))
 	}
 	return cmd
 }
