@@ -15,3 +15,8 @@ func TestConformance(t *testing.T) {
 		return bolt.New(filepath.Join(t.TempDir(), "a", "b", "test.db"))
 	})
 }
+
+func TestConformance_held(t *testing.T) {
+	t.Parallel()
+	kvtest.Run(t, func(t *testing.T) kv.DB { return hold(t, filepath.Join(t.TempDir(), "a", "b", "test.db")) })
+}
