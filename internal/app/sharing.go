@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/seal"
 	"github.com/keyhold/keyhold/internal/vault"
 )
@@ -47,6 +48,7 @@ func (a *App) People(ctx context.Context) (backend.Sharer, error) {
 func (a *App) Unaccepted(ctx context.Context, name string) (backend.Sharer, backend.Info, error) {
 	none := backend.Info{}
 	name, profile := a.split(name)
+	a.Settings.Fresh = true // what was shared a moment ago is looked for
 	account, err := a.AccountOf(ctx, profile)
 	if err != nil {
 		return nil, none, err
@@ -152,6 +154,16 @@ func (a *App) ParseFingerprint(typed string) (string, error) {
 		return "", Usagef("--fingerprint has 60 digits: %v", err)
 	}
 	return text, nil
+}
+
+// Whose says in a question where the vaults of the command are: on this machine,
+// or of which account.
+func (a *App) Whose() string {
+	p := a.profileOf(a.chosen().profile)
+	if p.Backend == config.LocalBackend {
+		return "on this machine"
+	}
+	return fmt.Sprintf("of %s at %s", p.Email, p.URL)
 }
 
 // ProfileInUse returns the profile that the command works in.

@@ -83,7 +83,7 @@ func (o *rmOptions) run(ctx context.Context) error {
 		return err
 	}
 	if o.recursive {
-		question := fmt.Sprintf("Move items (%d) of the vault %q on this machine to the trash?", len(entries), output.Safe(info.Name))
+		question := fmt.Sprintf("Move items (%d) of the vault %q %s to the trash?", len(entries), output.Safe(info.Name), o.app.Whose())
 		if err := o.app.Confirm(ctx, question); err != nil {
 			return err
 		}

@@ -44,7 +44,7 @@ func remove(ctx context.Context, a *app.App, name string) error {
 	if !ok {
 		return fmt.Errorf("this place deletes no vaults: %w", errors.ErrUnsupported)
 	}
-	warning := fmt.Sprintf("This deletes the vault %q on this machine", output.Safe(info.Name))
+	warning := fmt.Sprintf("This deletes the vault %q %s", output.Safe(info.Name), a.Whose())
 	if c, ok := account.(backend.Counter); ok {
 		items, trashed, err := c.CountItems(ctx, info.ID)
 		if err != nil {

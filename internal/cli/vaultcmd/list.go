@@ -18,8 +18,8 @@ func newList(a *app.App) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the vaults of the profile",
-		Long: "List the vaults, oldest first. A pipe gets the columns name, default, state, id. The state is open, locked, or\n" +
-			"damaged. Without any vault the list is empty, which is no error.",
+		Long: "List the vaults, oldest first. A pipe gets the columns name, default, state, id. The state is open, locked,\n" +
+			"damaged, not accepted (`keyhold vault accept`) or needs rekey. Without any vault the list is empty, which is no error.",
 		Example: "  keyhold vault list\n  keyhold vault list --json",
 		Args:    args.None(),
 
@@ -31,6 +31,7 @@ func newList(a *app.App) *cobra.Command {
 }
 
 func list(ctx context.Context, a *app.App) error {
+	a.Settings.Fresh = true // what was shared a moment ago is in it
 	account, err := a.Account(ctx)
 	var none *app.NoVaultError
 	if errors.As(err, &none) {

@@ -221,7 +221,7 @@ func newLeave(a *app.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := a.Confirm(cmd.Context(), fmt.Sprintf("Leave the vault %q of the profile %s?", output.Safe(info.Name), a.ProfileInUse())); err != nil {
+			if err := a.Confirm(cmd.Context(), fmt.Sprintf("Leave the vault %q %s?", output.Safe(info.Name), a.Whose())); err != nil {
 				return err
 			}
 			if err := s.Leave(cmd.Context(), info.ID); err != nil {

@@ -70,8 +70,8 @@ func (o *unshareOptions) run(ctx context.Context) error {
 	for _, i := range found {
 		names = append(names, fmt.Sprintf("%q", output.Safe(i.Name)))
 	}
-	question := fmt.Sprintf("Take %s (profile %s) from %s, and seal everything in it under a new key?",
-		strings.Join(names, ", "), o.app.ProfileInUse(), name(member.Recipient))
+	question := fmt.Sprintf("Take the vault %s %s from %s, and seal everything in it under a new key?",
+		strings.Join(names, ", "), o.app.Whose(), name(member.Recipient))
 	if err := o.app.Confirm(ctx, question); err != nil {
 		return err
 	}
