@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"sync"
 )
 
 // errStranger reports a peer of the admin socket that is another user.
@@ -33,7 +34,7 @@ func (d dataDir) listen(ctx context.Context) (net.Listener, error) {
 		_ = l.Close()
 		return nil, err
 	}
-	return ownListener{l, d.socket()}, nil
+	return &ownListener{Listener: l, path: d.socket()}, nil
 }
 
 // An ownListener accepts connections of this user alone.
@@ -41,10 +42,11 @@ type ownListener struct {
 	net.Listener
 
 	path string
+	once sync.Once
 }
 
 // Accept implements net.Listener.
-func (l ownListener) Accept() (net.Conn, error) {
+func (l *ownListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
@@ -57,7 +59,8 @@ func (l ownListener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close removes the socket too.
-func (l ownListener) Close() error {
-	return errors.Join(l.Listener.Close(), os.Remove(l.path))
+// Close removes the socket too, once.
+func (l *ownListener) Close() (err error) {
+	l.once.Do(func() { err = errors.Join(l.Listener.Close(), os.Remove(l.path)) })
+	return err
 }
