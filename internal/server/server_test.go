@@ -118,9 +118,9 @@ func TestWrap(t *testing.T) {
 			server.Note(r.Context(), "", "E1")
 			_, _ = io.WriteString(w, "hello")
 		}, 200, false, "status=200 bytes=5 ms=0 user=u1 error=E1"},
-		{"status", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, 204, false, "status=204"},
+		{"status", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }, 204, false, "status=204"},
 		{"panic", func(http.ResponseWriter, *http.Request) { panic("canary") }, 500, false, "what=panic"},
-		{"runtime error", func(_ http.ResponseWriter, r *http.Request) { _ = r.Header["x"][1] }, 500, false, "index out of range"},
+		{"runtime error", func(_ http.ResponseWriter, r *http.Request) { _ = r.Header["X"][1] }, 500, false, "index out of range"},
 		{"panic after half an answer", func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "half")
 			panic("canary")

@@ -150,7 +150,7 @@ func writeNew(path string, write func(io.Writer) error) error {
 
 // failureOf returns the code of what went wrong.
 func failureOf(err error) *failure {
-	var p *admin.Problem
+	var p *admin.RefusedError
 	var format *kv.FormatError
 	var path *fs.PathError
 	f := &failure{code: "error", message: strings.ReplaceAll(err.Error(), "\n", "; ")}

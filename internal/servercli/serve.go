@@ -196,8 +196,8 @@ func (o *serveOptions) firstInvite(ctx context.Context, db kv.DB, keys accounts.
 	var text string
 	err := db.Update(ctx, func(tx kv.Tx) error {
 		text = ""
-		for range accounts.All(tx) {
-			return nil
+		for _, err := range accounts.All(tx) {
+			return err // there is an account, or one that cannot be read
 		}
 		invites, err := accounts.Invites(tx)
 		if err != nil {
