@@ -34,14 +34,15 @@ func (d dataDir) listen(ctx context.Context) (net.Listener, error) {
 		_ = l.Close()
 		return nil, err
 	}
-	return &ownListener{Listener: l, path: d.socket()}, nil
+	return &ownListener{Listener: l, path: d.socket(), uid: os.Geteuid()}, nil
 }
 
-// An ownListener accepts connections of this user alone.
+// An ownListener accepts connections of one user alone.
 type ownListener struct {
 	net.Listener
 
 	path string
+	uid  int
 	once sync.Once
 }
 
@@ -52,7 +53,7 @@ func (l *ownListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := checkPeer(c); err == nil {
+		if err := checkPeer(c, l.uid); err == nil {
 			return c, nil
 		}
 		_ = c.Close()
