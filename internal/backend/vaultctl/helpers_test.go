@@ -342,6 +342,8 @@ func (h *home) passwordOf(v vault.Vault, name string) (string, error) {
 	return string(f.Value.Reveal()), nil
 }
 
+func secretOf(text string) secret.String { return secret.TextOf(text) }
+
 // want wants the password of the item of that name.
 func (h *home) want(v vault.Vault, name, pw string) {
 	h.Helper()
