@@ -73,6 +73,9 @@ func (a *account) Unshare(ctx context.Context, vaultID, userID string, progress 
 	if err != nil {
 		return nil, err
 	}
+	if !manages(v.Role) {
+		return nil, fmt.Errorf("a %s of vault %q cannot remove anybody: %w", v.Role, v.Name, vault.ErrDenied)
+	}
 	members, err := a.members(ctx, v)
 	if err != nil {
 		return nil, err
