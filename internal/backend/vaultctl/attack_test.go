@@ -149,6 +149,13 @@ func TestListLies(t *testing.T) {
 		}},
 		{"a wrap of version 1", backend.Forged, func(t *testing.T, tm team, v map[string]any, _ []any) {
 			f.remake(t, tm, v, true)
+			v["keyVersion"] = 2
+			// Ann has signed it for another vault, which version 1 does not say.
+			signature, _ := keysOf(t, tm.ann).Identity.Sign(blob(v, "encryptedVaultKey"))
+			v["wrapSignature"] = text(signature)
+			if _, err := keysOf(t, tm.bob).RSA.UnwrapV1(blob(v, "encryptedVaultKey")); err != nil {
+				t.Errorf("the wrap does not open, so the test shows nothing: %v", err)
+			}
 		}},
 		{"a wrap for somebody else", backend.Forged, func(_ *testing.T, _ team, v map[string]any, _ []any) {
 			w, _ := seal.ParseWrap(blob(v, "encryptedVaultKey"))
@@ -182,6 +189,98 @@ func TestListLies(t *testing.T) {
 			tm.bob.want(v, "moved", "1")
 		})
 	}
+}
+
+// A compatible vault does not say whose key a wrap has: the pins do.
+func TestCompatibleLies(t *testing.T) {
+	t.Parallel()
+	for name, keyVersion := range map[string]int{"under the same version": 1, "under a new version": 2} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tm := newTeam(t, true)
+			info, err := tm.ann.account().(backend.KindCreator).CreateVaultOf(t.Context(), backend.NewVault{Name: "other", Shared: true, Compatible: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			other := tm
+			other.id = info.ID
+			other.join(tm.bob, "member")
+			tm.bob.want(tm.bob.open(tm.bob.fresh(), "team"), "db", "hunter2")
+			tm.put(tm.ann, "moved", "1")
+			tm.lying(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+				rewrite(w, r, next, "/vaults", inTeam(tm, func(v map[string]any, all []any) {
+					for _, o := range all {
+						if o := o.(map[string]any); o["vaultId"] == info.ID {
+							v["encryptedVaultKey"], v["wrapSignature"], v["keyVersion"] = o["encryptedVaultKey"], o["wrapSignature"], keyVersion
+						}
+					}
+				}))
+			})
+			a := tm.bob.fresh()
+			if _, err := a.Vaults(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			tm.requests()
+			_, err = a.Vault(t.Context(), tm.id)
+			if !is[*backend.AlarmError](err) {
+				t.Errorf("to open it with the key of the other vault: %v", err)
+			}
+			for _, asked := range tm.requests() {
+				if !strings.HasPrefix(asked, "GET ") {
+					t.Errorf("%s was sent", asked)
+				}
+			}
+		})
+	}
+}
+
+// TestAcceptLies has the service lie about a vault that is not accepted yet.
+func TestAcceptLies(t *testing.T) {
+	t.Parallel()
+	f := newForger(t)
+	tm := newTeam(t, false)
+	carol := tm.home(t, "carol@example.com", 1).signup(false)
+	ann := tm.ann.account().(backend.Sharer)
+	r, err := ann.Recipient(t.Context(), "carol@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(ann.Trust(t.Context(), r), ann.Share(t.Context(), tm.id, r, "member")); err != nil {
+		t.Fatal(err)
+	}
+	a := carol.fresh().(backend.Sharer)
+	sender, err := a.Sender(t.Context(), tm.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob, err := a.Recipient(t.Context(), "bob@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tm.lying(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		rewrite(w, r, next, "/vaults", inTeam(tm, func(v map[string]any, _ []any) { f.sign(v) }))
+	})
+	if err := carol.fresh().(backend.Sharer).Accept(t.Context(), tm.id, "", sender); !is[*backend.AlarmError](err) {
+		t.Errorf("Accept with a signature of somebody else: %v", err)
+	}
+	tm.lying(nil)
+	other := sender
+	other.Fingerprint = bob.Fingerprint
+	for what, r := range map[string]backend.Recipient{"another sender": bob, "another fingerprint": other} {
+		if err := carol.fresh().(backend.Sharer).Accept(t.Context(), tm.id, "", r); !is[*backend.AlarmError](err) {
+			t.Errorf("Accept from %s: %v", what, err)
+		}
+	}
+	if i := tm.listed(carol, carol.fresh()); !i.NotAccepted {
+		t.Errorf("after all that the vault is %+v", i)
+	}
+	if err := carol.fresh().(backend.Sharer).Accept(t.Context(), tm.id, "personal", sender); !errors.Is(err, vault.ErrExists) {
+		t.Errorf("Accept under a name that is taken: %v", err)
+	}
+	if err := carol.fresh().(backend.Sharer).Accept(t.Context(), tm.id, "of ann", sender); err != nil {
+		t.Fatalf("Accept: %v", err)
+	}
+	carol.want(carol.open(carol.account(), "of ann"), "db", "hunter2")
 }
 
 // put has somebody put an item into the team's vault.
@@ -401,6 +500,32 @@ func TestPeopleLies(t *testing.T) {
 	for _, asked := range tm.requests() {
 		if strings.HasPrefix(asked, "POST ") && !strings.HasSuffix(asked, "/rekey") {
 			t.Errorf("%s was sent", asked)
+		}
+	}
+}
+
+// An RSA key that the identity did not sign is nobody's.
+func TestRSAKeyLies(t *testing.T) {
+	t.Parallel()
+	f := newForger(t)
+	tm := newTeam(t, false)
+	tm.lying(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if strings.Contains(r.URL.Path, "/users") {
+			rewrite(w, r, next, r.URL.Path, func(m map[string]any) {
+				identity := m["identityPublicKey"]
+				f.user(m)
+				m["identityPublicKey"] = identity
+			})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+	a := tm.ann.account()
+	_, err := a.(backend.Sharer).Recipient(t.Context(), "bob@example.com")
+	for what, err := range map[string]error{"Recipient": err, "Rekey": a.(backend.Rekeyer).Rekey(t.Context(), tm.id, nil)} {
+		var alarm *backend.AlarmError
+		if !errors.As(err, &alarm) || alarm.Code != backend.Forged {
+			t.Errorf("%s: error %v, want the alarm %s", what, err, backend.Forged)
 		}
 	}
 }

@@ -221,8 +221,20 @@ func TestReleased(t *testing.T) {
 	}
 	ann.want(ann.open(ann.fresh(), "team"), "db", "of bob")
 
+	if err := ann.account().(backend.Rekeyer).Rekey(t.Context(), tm.id, nil); err != nil {
+		t.Fatalf("Rekey: %v", err)
+	}
+	theirs = bob.open(bob.fresh(), "team")
+	bob.want(theirs, "db", "of bob")
+	bob.put(theirs, "under the new key", "1")
+	ann.want(ann.open(ann.fresh(), "team"), "under the new key", "1")
+	if err := ann.account().(backend.Rekeyer).Rekey(t.Context(), ann.info(a, "personal").ID, nil); err != nil {
+		t.Fatalf("Rekey of the personal vault: %v", err)
+	}
+	ann.put(ann.open(ann.account(), "personal"), "x", "y")
+
 	read, err := ann.account().(backend.Sharer).Unshare(t.Context(), tm.id, keysOf(t, bob).User.String(), nil)
-	if err != nil || len(read) != 2 {
+	if err != nil || len(read) != 3 {
 		t.Fatalf("Unshare = %v, %v", read, err)
 	}
 	w.wait(time.Minute)

@@ -209,22 +209,28 @@ func TestPasswordElsewhere(t *testing.T) {
 // processes.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
-	w := worldOn(t, memory.New(), time.Minute)
-	h := w.home(t, "ann@example.com", 0).signup(false)
-	w.wait(2 * time.Minute)
-	w.requests()
-	var wg sync.WaitGroup
+	tm := newTeam(t, false)
+	var processes []backend.Sharer
 	for range 8 {
-		a := h.fresh()
+		a := tm.ann.account().(backend.Sharer)
+		if _, err := a.Members(t.Context(), tm.id); err != nil {
+			t.Fatalf("Members: %v", err)
+		}
+		processes = append(processes, a)
+	}
+	tm.wait(accounts.AccessTime + time.Minute)
+	tm.requests()
+	var wg sync.WaitGroup
+	for _, a := range processes {
 		wg.Go(func() {
-			if _, err := a.Vaults(t.Context()); err != nil {
-				t.Errorf("Vaults: %v", err)
+			if _, err := a.Members(t.Context(), tm.id); err != nil {
+				t.Errorf("Members: %v", err)
 			}
 		})
 	}
 	wg.Wait()
 	n := 0
-	for _, asked := range w.requests() {
+	for _, asked := range tm.requests() {
 		if asked == "POST /auth/refresh" {
 			n++
 		}
