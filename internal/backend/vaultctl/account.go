@@ -3,6 +3,7 @@ package vaultctl
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -168,7 +169,7 @@ func (a *account) info(tx kv.Tx, v device.Vault) backend.Info {
 	i.Damaged, i.NotAccepted = err != nil, err == nil && !d.mine
 	if e, ok := a.keySet().Vault(v.ID); ok && !i.Damaged && d.mine {
 		check, err := checkOf(e, d.pin.KeyVersion)
-		i.Open = err == nil && check == d.pin.Check && d.pin.KeyVersion == v.KeyVersion
+		i.Open = err == nil && check == d.pin.Check && sameKey(v, d.pin)
 	}
 	if !i.Open && !i.Damaged && d.mine && v.Type == shared {
 		i.Open = true // the RSA key of the session opens it when it is needed
@@ -201,7 +202,7 @@ func (a *account) Vault(ctx context.Context, id string) (vault.Vault, error) {
 	if err != nil {
 		return nil, translate(err)
 	}
-	return a.box(e)
+	return a.box(e), nil
 }
 
 // entry returns the key of a vault: that of the session if it is the current
@@ -225,7 +226,7 @@ func (a *account) entry(ctx context.Context, id seal.ID) (opened, error) {
 		return opened{}, fmt.Errorf("vault %q: %w", v.Name, backend.ErrNotAccepted)
 	}
 	e, ok := a.keySet().Vault(id)
-	if ok && d.known && d.pin.KeyVersion == v.KeyVersion {
+	if ok && d.known && sameKey(v, d.pin) {
 		check, err := checkOf(e, d.pin.KeyVersion)
 		if err != nil {
 			return opened{}, err
@@ -241,6 +242,17 @@ func (a *account) entry(ctx context.Context, id seal.ID) (opened, error) {
 		return opened{}, fmt.Errorf("vault %q is not in this session: %w", v.Name, vault.ErrLocked)
 	}
 	return a.reopen(ctx, v, nil)
+}
+
+// sameKey reports whether the pinned key is the one that a vault is listed with.
+// Another wrap under the same version is to be opened and compared. That of a
+// personal vault another password makes, and only the password opens it; where
+// there are no versions it may be another key.
+func sameKey(v device.Vault, pin device.Pin) bool {
+	if pin.KeyVersion != v.KeyVersion {
+		return false
+	}
+	return v.Type == personal && v.KeyVersion != 0 || pin.Wrap == sha256.Sum256(v.Wrap)
 }
 
 // reopen opens the key of a vault anew, pins it and puts it into the session.

@@ -47,10 +47,10 @@ func (a *account) opened(e seal.VaultEntry, check [32]byte) (opened, error) {
 	return opened{sealer, e, check}, nil
 }
 
-func (a *account) box(k opened) (*box, error) {
+func (a *account) box(k opened) *box {
 	b := &box{a: a, id: k.entry.Vault, mirror: a.place.Mirror(k.entry.Vault)}
 	b.open.Store(&k)
-	return b, nil
+	return b
 }
 
 // Close forgets the key; whatever is asked of b afterwards is vault.ErrLocked.
@@ -86,7 +86,7 @@ func (b *box) look(tx kv.Tx, k *opened) (g glance, err error) {
 	if g.pin, _, err = b.a.place.Pin(tx, b.id); err != nil {
 		return g, err
 	}
-	g.old = g.pin.Check != k.check || g.pin.KeyVersion != g.listed.KeyVersion
+	g.old = g.pin.Check != k.check || !sameKey(g.listed, g.pin)
 	g.mark, g.there = b.a.place.Mark(tx, b.id)
 	g.there = g.there && g.mark.Check == k.check
 	return g, nil

@@ -73,6 +73,9 @@ func (a *account) Unshare(ctx context.Context, vaultID, userID string, progress 
 	if err != nil {
 		return nil, err
 	}
+	if !manages(v.Role) {
+		return nil, fmt.Errorf("a %s of vault %q cannot remove anybody: %w", v.Role, v.Name, vault.ErrDenied)
+	}
 	members, err := a.members(ctx, v)
 	if err != nil {
 		return nil, err
@@ -117,10 +120,7 @@ func (a *account) readable(ctx context.Context, id seal.ID) ([]vault.Entry, erro
 	if err != nil {
 		return nil, translate(err)
 	}
-	b, err := a.box(k)
-	if err != nil {
-		return nil, err
-	}
+	b := a.box(k)
 	if err := b.turn(ctx, func() error { return b.sync(ctx, true) }); err != nil {
 		return nil, translate(err)
 	}

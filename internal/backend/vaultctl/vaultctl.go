@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/device"
@@ -32,11 +33,13 @@ import (
 type driver struct {
 	makeRSA func(io.Reader) (seal.RSAKey, error)
 	derive  func(seal.Suite, secret.String, []byte) (seal.MasterKey, error)
+	// patience is how long a read waits for the service where it has a copy.
+	patience time.Duration
 }
 
 // Driver returns the driver of the vaults at a service.
 func Driver() backend.Driver {
-	return driver{makeRSA: seal.MakeRSAKey, derive: seal.Suite.Derive}.backend()
+	return driver{makeRSA: seal.MakeRSAKey, derive: seal.Suite.Derive, patience: 2 * time.Second}.backend()
 }
 
 func (v driver) backend() backend.Driver {
@@ -88,7 +91,7 @@ func (v driver) unlock(ctx context.Context, d backend.Deps, password secret.Stri
 	if err != nil {
 		return secret.Bytes{}, err
 	}
-	return v.keysOf(ctx, d, o)
+	return v.keysOf(ctx, d, o, false)
 }
 
 // changedElsewhere reports whether the service derives from another salt than
@@ -102,15 +105,21 @@ func (v driver) changedElsewhere(ctx context.Context, d backend.Deps, l device.L
 	return err == nil && string(kdf.Salt) != string(l.Salt)
 }
 
-// keysOf opens the vaults of an account that is open, which it wipes.
-func (v driver) keysOf(ctx context.Context, d backend.Deps, o owner) (secret.Bytes, error) {
+// keysOf opens the vaults of an account that is open, which it wipes. After a
+// login the list is asked for, however new the one that is here is.
+func (v driver) keysOf(ctx context.Context, d backend.Deps, o owner, login bool) (secret.Bytes, error) {
 	defer o.wipe()
 	set := seal.KeySet{User: o.User, Identity: o.identity, RSA: o.rsa}
 	a, err := v.account(d, o.Login, set)
 	if err != nil {
 		return secret.Bytes{}, err
 	}
-	if err := a.refreshList(ctx); err != nil && !errors.Is(err, backend.ErrSignedOut) && !errors.Is(err, backend.ErrOffline) {
+	if login {
+		err = a.syncList(ctx, nil)
+	} else if err = a.refreshList(ctx); errors.Is(err, backend.ErrSignedOut) || errors.Is(err, backend.ErrOffline) {
+		err = nil // what is here can be opened
+	}
+	if err != nil {
 		return secret.Bytes{}, err
 	}
 	if err := a.openAll(ctx, &o); err != nil {
@@ -128,7 +137,7 @@ func (v driver) login(ctx context.Context, d backend.Deps, password secret.Strin
 	if err != nil {
 		return secret.Bytes{}, err
 	}
-	return v.keysOf(ctx, d, o)
+	return v.keysOf(ctx, d, o, true)
 }
 
 func (v driver) logout(ctx context.Context, d backend.Deps) error {
