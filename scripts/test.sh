@@ -20,6 +20,9 @@ need keyctl keyutils
 need dbus-run-session dbus
 need gnome-keyring-daemon gnome-keyring
 need bash bash
+need ps procps
+need less less
+need vi vim-tiny
 need zsh zsh
 need fish fish
 need make make

@@ -42,8 +42,9 @@ func TestStopAndGoOn(t *testing.T) {
 	t.Parallel()
 	s := bash(t)
 	before := s.settings()
-	s.run(`k sh -c 'echo start; read x; echo "line $x"; read x; echo "line $x"; exit 5'`)
-	s.expect("start\r\n")
+	s.run(`k sh -c 'echo "start <$$>"; read x; echo "line $x"; read x; echo "line $x"; exit 5'`)
+	s.expect("start <")
+	pid := s.expect(">\r\n")
 	for _, line := range []string{"one", "two"} {
 		s.press("\x1a")
 		s.expect("Stopped")
@@ -51,9 +52,9 @@ func TestStopAndGoOn(t *testing.T) {
 		if got := s.settings(); got != before {
 			t.Errorf("other settings while it is stopped: %v, want %v", got, before)
 		}
-		s.run("ps -o stat= -C sh | sort -u; echo shown")
-		if states := s.expect("shown\r\n"); !strings.Contains(states, "T") {
-			t.Errorf("states of the shells: %q", states)
+		s.run("ps -o stat= -p " + pid + "; echo shown")
+		if state := s.expect("shown\r\n"); !strings.HasPrefix(state, "T") {
+			t.Errorf("state of the program: %q", state)
 		}
 		s.expect("ready> ")
 		s.run("fg")

@@ -140,39 +140,6 @@ func killLater(t *testing.T, pid string) {
 	}
 }
 
-// TestSlowReader has nothing read until the program has ended, while another
-// still holds its output: nothing is lost.
-func TestSlowReader(t *testing.T) {
-	t.Parallel()
-	done := filepath.Join(t.TempDir(), "done")
-	if err := syscall.Mkfifo(done, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := sh(t, `sleep 1000 & echo $!; head -c 100000 /dev/zero | tr '\0' x; echo end >'`+done+`'`)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.ReadFile(done); err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	pid, rest, _ := strings.Cut(string(text), "\n")
-	killLater(t, pid)
-	if len(rest) != 100000 {
-		t.Errorf("%d bytes arrived", len(rest))
-	}
-}
-
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM} {

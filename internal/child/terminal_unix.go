@@ -275,3 +275,24 @@ func (s *session) interrupted(result syscall.WaitStatus) {
 	case <-time.After(grace):
 	}
 }
+
+// settle returns when nothing came for a moment, or at the latest after a
+// second.
+func (s *stream) settle() {
+	var last uint64
+	for i := range time.Second / quiet {
+		s.mu.Lock()
+		now := s.copied
+		s.mu.Unlock()
+		if i > 0 && now == last {
+			break
+		}
+		last = now
+		select {
+		case <-s.done:
+			return
+		case <-time.After(quiet):
+		}
+	}
+	s.flush()
+}
