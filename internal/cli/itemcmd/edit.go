@@ -31,7 +31,7 @@ func NewEdit(a *app.App) *cobra.Command {
 }
 
 func edit(ctx context.Context, a *app.App, arg string) error {
-	if err := a.MayPrint(); err != nil {
+	if err := a.MayPrint(app.RunLine(arg)); err != nil {
 		return err
 	}
 	name, err := a.WholeItem(arg)

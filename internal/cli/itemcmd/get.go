@@ -65,7 +65,7 @@ func (o *getOptions) run(ctx context.Context) error {
 	if o.typedField && o.field == "" {
 		return app.Usagef("--field is empty")
 	}
-	if err := o.app.MayPrint(); err != nil {
+	if err := o.app.MayPrint(app.RunLine(o.name)); err != nil {
 		return err
 	}
 	name, field, err := o.app.ItemArg(o.name)

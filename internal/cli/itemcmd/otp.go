@@ -43,7 +43,7 @@ func NewOtp(a *app.App) *cobra.Command {
 }
 
 func (o *otpOptions) run(ctx context.Context) error {
-	if err := o.app.MayPrint(); err != nil {
+	if err := o.app.MayPrint(app.RunLine(o.name)); err != nil {
 		return err
 	}
 	name, field, err := o.app.ItemArg(o.name)
@@ -66,15 +66,12 @@ func (o *otpOptions) run(ctx context.Context) error {
 	if o.seed {
 		obj = obj.With("seed", output.Reveal(value))
 	} else {
-		code, key, err := o.app.Code(it, seed)
+		code, err := o.app.Code(it, seed)
 		if err != nil {
 			return err
 		}
-		now := o.app.Now()
-		_, left := key.Code(now)
-		obj = obj.With("code", output.Reveal(code)).With("valid_until", now.Add(left).Truncate(time.Second)).
-			With("period", int(key.Period/time.Second))
-		value = code
+		obj = obj.With("code", output.Reveal(code.Text)).With("valid_until", code.Until).With("period", int(code.Period/time.Second))
+		value = code.Text
 	}
 	if p := o.app.ValuePrinter(); p != nil {
 		return p.Object(obj)

@@ -82,7 +82,7 @@ func (o *generateOptions) run() error {
 	if o.count < 1 || o.count > maxCount {
 		return &app.UsageError{Message: fmt.Sprintf("--count is 1 to %d, not %d", maxCount, o.count), Try: "keyhold generate --count 10"}
 	}
-	if err := o.app.MayPrint(); err != nil {
+	if err := o.app.MayPrint("keyhold put NAME --generate"); err != nil {
 		return err
 	}
 	made := make([]secret.String, o.count)

@@ -75,7 +75,7 @@ func (o *runOptions) arguments(cmd *cobra.Command, given []string) error {
 
 func (o *runOptions) run(ctx context.Context) error {
 	if o.noMask && !o.test {
-		if err := o.app.MayPrint(); err != nil {
+		if err := o.app.MayPrint(o.app.Without("--no-mask")); err != nil {
 			return err
 		}
 	}
