@@ -26,6 +26,9 @@ need vi vim-tiny
 need zsh zsh
 need fish fish
 need make make
+need Xvfb xvfb
+need xclip xclip
+need xsel xsel
 need node nodejs # before 20.12 it is too old for some tests, which are skipped
 
 if [ -n "$missing" ]; then

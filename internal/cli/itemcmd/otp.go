@@ -2,6 +2,7 @@ package itemcmd
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,8 +16,8 @@ import (
 type otpOptions struct {
 	app *app.App
 
-	name string
-	seed bool
+	name         string
+	seed, copies bool
 }
 
 // NewOtp returns the otp command.
@@ -38,6 +39,7 @@ func NewOtp(a *app.App) *cobra.Command {
 			return o.run(cmd.Context())
 		},
 	}
+	copyFlag(cmd, &o.copies)
 	cmd.Flags().BoolVar(&o.seed, "seed", false, "print the seed, not a code")
 	return cmd
 }
@@ -62,7 +64,7 @@ func (o *otpOptions) run(ctx context.Context) error {
 		return &app.FieldError{Item: it, Name: "totp"}
 	}
 	obj := output.Object{{Name: "id", Value: it.ID}, {Name: "vault", Value: info.Name}, {Name: "name", Value: it.Name}}
-	value := seed.Value
+	value, what := seed.Value, "seed"
 	if o.seed {
 		obj = obj.With("seed", output.Reveal(value))
 	} else {
@@ -71,7 +73,10 @@ func (o *otpOptions) run(ctx context.Context) error {
 			return err
 		}
 		obj = obj.With("code", output.Reveal(code.Text)).With("valid_until", code.Until).With("period", int(code.Period/time.Second))
-		value = code.Text
+		value, what = code.Text, "one-time code"
+	}
+	if o.copies {
+		return o.app.Copy(ctx, value, fmt.Sprintf("the %s of %q", what, it.Name))
 	}
 	if p := o.app.ValuePrinter(); p != nil {
 		return p.Object(obj)
