@@ -21,8 +21,8 @@ const (
 // What a shell ends with where a program could not be started.
 const (
 	NotStarted    exit.Status = 125
-	notExecutable exit.Status = 126
-	notFound      exit.Status = 127
+	NotExecutable exit.Status = 126
+	NoProgram     exit.Status = 127
 )
 
 // An Ended is no failure: it is how the program that a command started ended.
@@ -56,9 +56,9 @@ func (a *App) RunProgram(ctx context.Context, argv, env []string, set *mask.Set)
 	status, err := child.Run(context.WithoutCancel(ctx), c)
 	switch {
 	case errors.Is(err, child.ErrNotFound):
-		return &Ended{notFound, err}
+		return &Ended{NoProgram, err}
 	case errors.Is(err, child.ErrNotExecutable):
-		return &Ended{notExecutable, err}
+		return &Ended{NotExecutable, err}
 	case err != nil:
 		return err
 	case status != 0:
