@@ -3,6 +3,7 @@ package usecmd
 import (
 	"context"
 	"encoding/base64"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -126,9 +127,7 @@ func (o *readOptions) parse() ([]ref.Ref, error) {
 	for i, t := range o.refs {
 		r, err := ref.Parse(t)
 		if err != nil && !ref.Is(t) {
-			err = &app.UsageError{
-				Message: args.Quote(t) + " is not a reference, which begins with " + ref.Scheme, Try: "keyhold ref " + args.Quote(t),
-			}
+			err = noReference(t)
 		}
 		if err != nil {
 			wrong = append(wrong, err)
@@ -136,4 +135,12 @@ func (o *readOptions) parse() ([]ref.Ref, error) {
 		refs[i] = r
 	}
 	return refs, o.app.Several(wrong, "%d references are wrong")
+}
+
+func noReference(text string) error {
+	try := "keyhold ref " + args.Quote(text)
+	if path, ok := strings.CutPrefix(text, "op://"); ok {
+		try = "keyhold read " + args.Quote(ref.Scheme+path)
+	}
+	return &app.UsageError{Message: args.Quote(text) + " is not a reference, which begins with " + ref.Scheme, Try: try}
 }
