@@ -26,7 +26,7 @@ const (
 )
 
 // An Ended is no failure: it is how the program that a command started ended.
-type Ended struct {
+type Ended struct { //nolint:errname // it is an error only in so far as it is not status 0
 	Status exit.Status
 	Err    error // why it could not be started, or nil
 }

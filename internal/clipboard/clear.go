@@ -38,7 +38,7 @@ func (b *Board) ClearLater(value secret.Bytes, random io.Reader, self string) er
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(self)
+	cmd := exec.Command(self) //nolint:noctx // it goes on when keyhold has ended
 	cmd.Args = []string{clearerName}
 	cmd.Env, cmd.Dir = b.env, filepath.Dir(self) // which is there as long as the process
 	cmd.SysProcAttr = detached()
