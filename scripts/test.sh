@@ -20,6 +20,7 @@ need keyctl keyutils
 need dbus-run-session dbus
 need gnome-keyring-daemon gnome-keyring
 need bash bash
+[ -e /usr/share/bash-completion/bash_completion ] || missing="$missing bash-completion"
 need ps procps
 need less less
 need vi vim-tiny

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 )
 
 // A home is a directory for processes of the real binary.
@@ -132,7 +133,17 @@ func startOnTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	return &terminal{File: f}
+	// One that does not block: the deadline of a read has no effect on f.
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	own := os.NewFile(uintptr(fd), f.Name())
+	t.Cleanup(func() { own.Close() })
+	return &terminal{File: own}
 }
 
 // expect reads until text was seen.

@@ -45,14 +45,12 @@ func write(root string) error {
 func generate() (map[string][]byte, error) {
 	root := cli.NewRoot(emptyApp())
 	files := make(map[string][]byte)
-	for name, make := range map[string]func(io.Writer) error{
-		"completions/keyhold.bash": func(w io.Writer) error { return root.GenBashCompletionV2(w, true) },
-		"completions/_keyhold":     root.GenZshCompletion,
-		"completions/keyhold.fish": func(w io.Writer) error { return root.GenFishCompletion(w, true) },
-		"completions/keyhold.ps1":  root.GenPowerShellCompletionWithDesc,
+	for name, shell := range map[string]string{
+		"completions/keyhold.bash": "bash", "completions/_keyhold": "zsh",
+		"completions/keyhold.fish": "fish", "completions/keyhold.ps1": "powershell",
 	} {
 		var b bytes.Buffer
-		if err := make(&b); err != nil {
+		if err := cli.WriteCompletion(&b, root, shell); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		files[name] = b.Bytes()

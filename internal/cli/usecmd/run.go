@@ -48,7 +48,7 @@ func NewRun(a *app.App) *cobra.Command {
 			return o.run(cmd.Context())
 		},
 	}
-	cmd.ValidArgsFunction = complete.Programs
+	cmd.ValidArgsFunction = complete.Programs(a)
 	f := cmd.Flags()
 	f.SetInterspersed(false)
 	f.Var(&o.envFiles, "env-file", "set the variables of this .env `file`; repeatable")
