@@ -123,6 +123,8 @@ func TestProcesses_parallel(t *testing.T) {
 // A terminal is one end of a pseudo-terminal that a test reads and types at.
 type terminal struct {
 	*os.File
+	fd   int // Fd would make it block
+	pid  int // of the process that has it
 	seen []byte
 }
 
@@ -143,7 +145,7 @@ func startOnTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
 	}
 	own := os.NewFile(uintptr(fd), f.Name())
 	t.Cleanup(func() { own.Close() })
-	return &terminal{File: own}
+	return &terminal{File: own, fd: fd, pid: cmd.Process.Pid}
 }
 
 // expect reads until text was seen.
