@@ -59,6 +59,9 @@ func (a *App) RunProgram(ctx context.Context, argv, env []string, set *mask.Set)
 		return &Ended{NoProgram, err}
 	case errors.Is(err, child.ErrNotExecutable):
 		return &Ended{NotExecutable, err}
+	case errors.Is(err, child.ErrInterrupted):
+		a.Signals.Interrupted()
+		return &Ended{Status: exit.Status(status)}
 	case err != nil:
 		return err
 	case status != 0:

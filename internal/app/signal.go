@@ -77,6 +77,14 @@ func (s *Signals) Lend() func() {
 	}
 }
 
+// Interrupted has Die end the process as an interrupt does: one ended the program
+// that it ran at the terminal.
+func (s *Signals) Interrupted() {
+	if s != nil {
+		s.cancel(&signalError{os.Interrupt})
+	}
+}
+
 // Die is to be called when everything is cleaned up. If a signal was caught it
 // does not return but ends the process by that same signal, so that the shell
 // loop around it stops too.

@@ -59,6 +59,8 @@ func keyhold(hide string) int {
 		status = 127
 	case errors.Is(err, child.ErrNotExecutable):
 		status = 126
+	case errors.Is(err, child.ErrInterrupted):
+		return status
 	case err != nil:
 		status = 125
 	}

@@ -233,16 +233,27 @@ func TestRunTerminal_shell(t *testing.T) {
 	}
 }
 
-// Ctrl-C ends the loop that runs keyhold, unless the program takes it.
+// Ctrl-C ends the loop or script that runs keyhold, unless the program takes it.
 func TestRunTerminal_interrupt(t *testing.T) {
 	t.Parallel()
 	term := runHome(t).inBash(t)
 	before := term.settings(t)
-	term.begins(t, "for i in 1 2 3; do $R sh -c 'echo start; exec sleep 1000'; echo round; done; echo after")
-	term.next(t, "start")
-	term.send(t, "\x03")
-	if got := term.next(t, "ready> "); strings.Contains(got, "round") || strings.Contains(got, "after") {
-		t.Errorf("the loop went on: %q", got)
+	const program = "$R sh -c 'echo start >/dev/tty; exec sleep 1000'"
+	for _, command := range []string{
+		"for i in 1 2 3; do " + program + "; echo round; done",
+		"for i in 1 2 3; do " + program + " >file 2>&1; echo round; done",
+		"bash -c \"" + program + "; echo round\"",
+		"bash -c \"" + program + " >file 2>&1; echo round\"",
+	} {
+		term.begins(t, command)
+		term.next(t, "start")
+		term.send(t, "\x03")
+		if got := term.next(t, "ready> "); strings.Contains(got, "round") {
+			t.Errorf("%s went on: %q", command, got)
+		}
+		if got := term.does(t, "echo status $?"); !strings.Contains(got, "status 130") {
+			t.Errorf("%s: %q", command, got)
+		}
 	}
 	term.begins(t, "$R sh -c 'trap \"exit 9\" INT; echo start; read x'; echo status $?")
 	term.next(t, "start")
