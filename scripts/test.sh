@@ -20,9 +20,16 @@ need keyctl keyutils
 need dbus-run-session dbus
 need gnome-keyring-daemon gnome-keyring
 need bash bash
+[ -e /usr/share/bash-completion/bash_completion ] || missing="$missing bash-completion"
+need ps procps
+need less less
+need vi vim-tiny
 need zsh zsh
 need fish fish
 need make make
+need Xvfb xvfb
+need xclip xclip
+need xsel xsel
 need node nodejs # before 20.12 it is too old for some tests, which are skipped
 
 if [ -n "$missing" ]; then

@@ -9,6 +9,7 @@ import (
 	"github.com/keyhold/keyhold/internal/backend/all"
 	"github.com/keyhold/keyhold/internal/child"
 	"github.com/keyhold/keyhold/internal/cli"
+	"github.com/keyhold/keyhold/internal/clipboard"
 )
 
 // The build sets these.
@@ -19,6 +20,9 @@ var (
 
 func main() {
 	if status, mine := child.Main(os.Args, os.Environ()); mine {
+		os.Exit(status)
+	}
+	if status, mine := clipboard.Main(os.Args, os.Environ()); mine {
 		os.Exit(status)
 	}
 	a := app.New(all.Registry(), app.Version{

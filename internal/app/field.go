@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/keyhold/keyhold/internal/otp"
 	"github.com/keyhold/keyhold/internal/secret"
@@ -41,20 +42,13 @@ func (e *FieldError) Hint() string {
 func (a *App) PickField(it vault.Item, name string) (vault.Field, error) {
 	if name == "" {
 		if name = vault.TypeOf(it).Main; name == "" {
-			first := "FIELD"
-			if names := it.FieldNames(); len(names) > 0 {
-				first = names[0]
-			}
-			return vault.Field{}, &UsageError{
-				Message: fmt.Sprintf("an item of type %s has no main field", it.Type),
-				Try:     "keyhold get " + Quote(it.Name) + " -f " + Quote(first),
-			}
+			return vault.Field{}, &NoMainError{it}
 		}
 	}
 	if name == "otp" || name == "totp" {
 		if seed, ok := Seed(it); ok {
-			code, _, err := a.Code(it, seed)
-			return vault.Field{Name: "otp", Value: code}, err
+			code, err := a.Code(it, seed)
+			return vault.Field{Name: "otp", Kind: vault.Secret, Value: code.Text}, err
 		}
 	}
 	f, ok := it.Field(name)
@@ -64,18 +58,47 @@ func (a *App) PickField(it vault.Item, name string) (vault.Field, error) {
 	return f, nil
 }
 
-// Seed returns the field that holds the seed of an item's one-time codes.
+// A NoMainError reports an item of a type that has no main field, where none
+// was named.
+type NoMainError struct{ Item vault.Item }
+
+func (e *NoMainError) Error() string {
+	return fmt.Sprintf("an item of type %s has no main field", e.Item.Type)
+}
+
+// Hint prints a field that is set.
+func (e *NoMainError) Hint() string {
+	return "keyhold get " + Quote(e.Item.Name) + " -f " + Quote(e.first())
+}
+
+func (e *NoMainError) first() string {
+	if names := e.Item.FieldNames(); len(names) > 0 {
+		return names[0]
+	}
+	return "FIELD"
+}
+
+// Seed returns the field that holds the seed of an item's one-time codes: totp,
+// also where the type has none and it is a hidden field of one's own.
 func Seed(it vault.Item) (vault.Field, bool) {
 	f, ok := it.Field("totp")
-	return f, ok && !f.Kind.Custom()
+	return f, ok && f.Kind.Concealed()
+}
+
+// A Code is a one-time code, and how long it is good.
+type Code struct {
+	Text   secret.Bytes
+	Until  time.Time
+	Period time.Duration
 }
 
 // Code returns the one-time code that a seed gives now.
-func (a *App) Code(it vault.Item, seed vault.Field) (secret.Bytes, otp.Key, error) {
+func (a *App) Code(it vault.Item, seed vault.Field) (Code, error) {
 	key, err := otp.Parse(secret.TextOf(string(seed.Value.Reveal())))
 	if err != nil {
-		return secret.Bytes{}, otp.Key{}, fmt.Errorf("the one-time codes of %q: %w", it.Name, err)
+		return Code{}, fmt.Errorf("the one-time codes of %q: %w", it.Name, err)
 	}
-	code, _ := key.Code(a.Now())
-	return secret.Of([]byte(code)), key, nil
+	now := a.Now()
+	text, left := key.Code(now)
+	return Code{secret.Of([]byte(text)), now.Add(left).Truncate(time.Second), key.Period}, nil
 }

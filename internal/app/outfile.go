@@ -34,10 +34,23 @@ func (a *App) Check(o OutFile) error {
 	if o.Name == "" || o.Force {
 		return nil
 	}
-	if info, err := os.Lstat(o.Name); err == nil && !passesOn(info) {
+	if info, err := os.Stat(o.Name); err == nil && passesOn(info) {
+		return nil // >(command) of a shell is a link to a pipe
+	}
+	if _, err := os.Lstat(o.Name); err == nil {
 		return &FileExistsError{o.Name, a.Again("--force")}
 	}
 	return nil
+}
+
+// cause is why a file could not be written, without the name that it had
+// meanwhile.
+func cause(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return &fs.PathError{Op: at.Op, Path: filepath.Dir(at.Path), Err: at.Err}
+	}
+	return err
 }
 
 // passesOn reports whether what is written is not kept: to a pipe or a device.
@@ -65,7 +78,7 @@ func (a *App) Write(o OutFile, data []byte) error {
 	a.Signals.Catch() // what is half written must go
 	tmp, err := os.CreateTemp(filepath.Dir(o.Name), ".keyhold-*")
 	if err != nil {
-		return err
+		return fmt.Errorf("write %s: %w", o.Name, cause(err))
 	}
 	defer os.Remove(tmp.Name()) //nolint:errcheck // after a rename it is gone
 	_, err = tmp.Write(data)

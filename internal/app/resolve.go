@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,22 +12,6 @@ import (
 	"github.com/keyhold/keyhold/internal/ref"
 	"github.com/keyhold/keyhold/internal/vault"
 )
-
-// A RefError reports a reference that cannot be resolved.
-type RefError struct {
-	Ref ref.Ref
-	Err error
-}
-
-func (e *RefError) Error() string {
-	if e.Ref.Vault == "" {
-		return e.Err.Error()
-	}
-	return e.Ref.String() + ": " + e.Err.Error()
-}
-
-// Unwrap returns the cause.
-func (e *RefError) Unwrap() error { return e.Err }
 
 // A Resolved is what a reference stands for.
 type Resolved struct {
@@ -60,7 +45,7 @@ func (f Found) Value(r ref.Ref) ([]byte, error) {
 // open or held afterwards.
 func (a *App) Resolve(ctx context.Context, refs, items []ref.Ref) (Found, error) {
 	all := append(slices.Clone(refs), items...)
-	r := resolver{app: a, found: make([]Resolved, len(all)), errs: make([]error, len(all)), fields: len(refs)}
+	r := resolver{app: a, found: make([]Resolved, len(all)), errs: make([]error, len(all)), fields: len(refs), shut: map[string]error{}}
 	for _, at := range byVault(all) {
 		if err := r.vault(ctx, all, at); err != nil {
 			return Found{}, err
@@ -69,7 +54,7 @@ func (a *App) Resolve(ctx context.Context, refs, items []ref.Ref) (Found, error)
 	var failed []error
 	for i, err := range r.errs {
 		if err != nil {
-			failed = append(failed, &RefError{all[i], err})
+			failed = append(failed, &RefError{all[i], r.found[i].Vault, err})
 		}
 	}
 	f := Found{Values: r.found[:len(refs)]}
@@ -124,14 +109,24 @@ type resolver struct {
 	app    *App
 	found  []Resolved
 	errs   []error
-	fields int // of so many the field is wanted
+	fields int              // of so many the field is wanted
+	shut   map[string]error // the profiles that do not open: nobody is asked again
 }
 
 // vault resolves those of one vault. Its error ends everything: nobody answered,
 // or a signal came.
 func (r *resolver) vault(ctx context.Context, refs []ref.Ref, at []int) error {
-	v, info, err := r.app.OpenRef(ctx, refs[at[0]])
+	profile := cmp.Or(refs[at[0]].Profile, r.app.Settings.Profile)
+	err := r.shut[profile]
+	var v vault.Vault
+	var info backend.Info
+	if err == nil {
+		v, info, err = r.app.OpenRef(ctx, refs[at[0]])
+	}
 	if err != nil {
+		if errors.Is(err, vault.ErrWrongPassword) || errors.Is(err, vault.ErrLocked) {
+			r.shut[profile] = err
+		}
 		if ctx.Err() != nil || errors.Is(err, ErrDeclined) {
 			return err
 		}
@@ -158,12 +153,21 @@ func (r *resolver) vault(ctx context.Context, refs []ref.Ref, at []int) error {
 		case err == nil:
 			r.found[i].Field, r.errs[i] = r.app.PickField(r.found[i].Item, refs[i].Field)
 		case errors.Is(err, vault.ErrNotFound):
-			r.errs[i] = &NotFoundError{
-				What: "item", Name: refs[i].Item, Try: "keyhold ls --vault " + Quote(placeOf(refs[i], info)), Kind: vault.ErrNotFound,
-			}
+			r.errs[i] = r.missing(ctx, refs[i], info)
 		}
 	}
 	return ctx.Err()
+}
+
+// missing says that there is no such item, and where to look.
+func (r *resolver) missing(ctx context.Context, at ref.Ref, info backend.Info) error {
+	in := placeOf(at, info)
+	if at.Vault == "" {
+		if others := r.app.Elsewhere(ctx, at.Item, info); len(others) > 0 {
+			in = others[0]
+		}
+	}
+	return &NotFoundError{What: "item", Name: at.Item, Try: "keyhold ls --vault " + Quote(in), Kind: vault.ErrNotFound}
 }
 
 // OpenRef opens the vault of a reference.
@@ -171,11 +175,7 @@ func (a *App) OpenRef(ctx context.Context, r ref.Ref) (vault.Vault, backend.Info
 	if r.Vault == "" {
 		return a.Open(ctx)
 	}
-	profile := r.Profile
-	if profile == "" {
-		profile = a.Settings.Profile
-	}
-	account, info, err := a.findVault(ctx, profile, r.Vault)
+	account, info, err := a.findVault(ctx, cmp.Or(r.Profile, a.Settings.Profile), r.Vault)
 	if err != nil {
 		return nil, backend.Info{}, err
 	}

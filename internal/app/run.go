@@ -21,12 +21,12 @@ const (
 // What a shell ends with where a program could not be started.
 const (
 	NotStarted    exit.Status = 125
-	notExecutable exit.Status = 126
-	notFound      exit.Status = 127
+	NotExecutable exit.Status = 126
+	NoProgram     exit.Status = 127
 )
 
 // An Ended is no failure: it is how the program that a command started ended.
-type Ended struct {
+type Ended struct { //nolint:errname // it is an error only in so far as it is not status 0
 	Status exit.Status
 	Err    error // why it could not be started, or nil
 }
@@ -56,9 +56,12 @@ func (a *App) RunProgram(ctx context.Context, argv, env []string, set *mask.Set)
 	status, err := child.Run(context.WithoutCancel(ctx), c)
 	switch {
 	case errors.Is(err, child.ErrNotFound):
-		return &Ended{notFound, err}
+		return &Ended{NoProgram, err}
 	case errors.Is(err, child.ErrNotExecutable):
-		return &Ended{notExecutable, err}
+		return &Ended{NotExecutable, err}
+	case errors.Is(err, child.ErrInterrupted):
+		a.Signals.Interrupted()
+		return &Ended{Status: exit.Status(status)}
 	case err != nil:
 		return err
 	case status != 0:

@@ -21,23 +21,38 @@ type Signals struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	catch  func()
+	caught chan os.Signal
 	child  atomic.Bool // an interrupt is for the child at the terminal
 }
 
+// A mark goes through the same channel as the signals, to tell those before it from
+// those behind it.
+type mark chan struct{}
+
+// Signal is that of os.Signal.
+func (mark) Signal() {}
+
+func (mark) String() string { return "mark" }
+
 // NewSignals returns them, not caught.
 func NewSignals() *Signals {
-	s := &Signals{}
+	s := &Signals{caught: make(chan os.Signal, 8)}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.catch = sync.OnceFunc(func() {
-		c := make(chan os.Signal, 1)
-		signal.Notify(c, stopping...)
+		signal.Notify(s.caught, stopping...)
 		go func() {
-			got := <-c
-			for got == os.Interrupt && s.child.Load() {
-				got = <-c
+			for got := range s.caught {
+				if m, ok := got.(mark); ok {
+					close(m)
+					continue
+				}
+				if got == os.Interrupt && s.child.Load() {
+					continue
+				}
+				signal.Reset(stopping...) // the next one ends the process, whatever it waits for
+				s.cancel(&signalError{got})
+				return
 			}
-			signal.Reset(stopping...) // the next one ends the process, whatever it waits for
-			s.cancel(&signalError{got})
 		}()
 	})
 	return s
@@ -72,8 +87,25 @@ func (s *Signals) Lend() func() {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, keys...)
 	return func() {
-		signal.Stop(c)
+		signal.Stop(c) // returns when those that came are in the channels
+		m := make(mark)
+		select {
+		case s.caught <- m:
+		case <-s.ctx.Done():
+		}
+		select {
+		case <-m:
+		case <-s.ctx.Done():
+		}
 		s.child.Store(false)
+	}
+}
+
+// Interrupted has Die end the process as an interrupt does: one ended the program
+// that it ran at the terminal.
+func (s *Signals) Interrupted() {
+	if s != nil {
+		s.cancel(&signalError{os.Interrupt})
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/keyhold/keyhold/internal/backend"
-	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -76,7 +75,11 @@ func (a *App) findVault(ctx context.Context, profile, name string) (backend.Acco
 	}
 	switch len(found) {
 	case 0:
-		return nil, backend.Info{}, &NotFoundError{What: "vault", Name: name, Try: "keyhold vault list", Kind: vault.ErrNotFound}
+		missing := &NotFoundError{What: "vault", Name: name, Try: "keyhold vault list", Kind: vault.ErrNotFound}
+		if profile != a.Settings.Profile {
+			missing.Try += " --profile " + profile
+		}
+		return nil, backend.Info{}, missing
 	case 1:
 		return account, found[0], nil
 	}
@@ -167,14 +170,6 @@ func (a *App) ConfirmName(ctx context.Context, warning, name string) error {
 	return nil
 }
 
-// MayPrint returns vault.ErrDenied if KEYHOLD_NO_PRINT forbids to print values.
-func (a *App) MayPrint() error {
-	if a.Settings.NoPrint {
-		return fmt.Errorf("KEYHOLD_NO_PRINT is set, values are not printed: %w", vault.ErrDenied)
-	}
-	return nil
-}
-
 // An unconfirmedError reports a question that nobody was there to answer.
 type unconfirmedError struct{ question, try string }
 
@@ -206,21 +201,4 @@ func (a *App) Again(flag string) string {
 		words = append(words, Quote(w))
 	}
 	return strings.Join(append(words, flag), " ")
-}
-
-// Where returns the flags, with a blank before each, by which a command
-// means the profile, and the vault if that counts, that this one was about.
-func (a *App) Where(vaultToo bool) string {
-	if a.at != nil {
-		return "" // the reference says it
-	}
-	_, profile := a.split(a.Settings.Vault)
-	rest := ""
-	if v, err := a.layers.Resolve("vault"); vaultToo && err == nil && v.Source == config.Flag {
-		rest = " --vault " + Quote(v.Value)
-	}
-	if typed, err := a.layers.Resolve("profile"); (err == nil && typed.Source == config.Flag || profile != a.Settings.Profile) && !strings.Contains(rest, "@") {
-		rest += " --profile " + profile
-	}
-	return rest
 }

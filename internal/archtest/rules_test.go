@@ -29,6 +29,7 @@ var table = []rule{
 	{pkg: "otp generate dotenv mask transfer", may: "vault secret seal"},
 	{pkg: "device", may: "secret seal kv keyring record"},
 	{pkg: "child", may: "secret mask term"},
+	{pkg: "clipboard", may: "secret"},
 
 	{pkg: "service/accounts", may: "kv itemdb record secret seal"},
 	{pkg: "service/...", may: "kv itemdb record secret seal service/accounts"},
@@ -52,7 +53,7 @@ var table = []rule{
 		pkg: "cli/...",
 		may: "app cli/... vault backend secretstorage ref otp generate dotenv mask transfer config device output exit secret pkg/client/...",
 	},
-	{pkg: "cmd/keyhold", may: "app cli child backend/all"},
+	{pkg: "cmd/keyhold", may: "app cli child clipboard backend/all"},
 	{pkg: "cmd/keyhold-server", may: "servercli"},
 
 	{pkg: "apptest hostile/... gen/... bench/... archtest", may: "..."},

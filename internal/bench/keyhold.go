@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
@@ -59,10 +61,24 @@ func (b *bench) keyholds(ctx context.Context) []*command {
 			row("ls", fixed("ls")),
 			row("find", fixed("find", "site0042")),
 			row("completion", func(round int) []string { return []string{"__complete", "get", itemName(round * 7 % n)[:12]} }),
+			row("read", func(round int) []string { return []string{"read", reference(round * 7 % n)} }),
+			row("run -- true", func(round int) []string { return runTrue(round, n) }),
 			put,
 		)
 	}
 	return cmds
+}
+
+// reference is the reference to the i-th item: the slash at its end says that no field follows.
+func reference(i int) string { return "kh://personal/" + itemName(i) + "/" }
+
+// runTrue runs a program with 20 values, which are hidden in its output.
+func runTrue(round, n int) []string {
+	args := []string{"run"}
+	for i := range 20 {
+		args = append(args, "-e", fmt.Sprintf("VALUE%d=%s", i, reference((round*7+i*37)%n)))
+	}
+	return append(args, "--", "true")
 }
 
 // fillBatch is how many items are made in one transaction.
@@ -107,11 +123,13 @@ func (b *bench) fill(ctx context.Context, home string, n int) error {
 
 func item(i int) vault.Item {
 	now := time.Now()
+	sum := sha256.Sum256([]byte(itemName(i)))
+	password := base64.StdEncoding.EncodeToString(sum[:]) // all differ
 	return vault.Item{
 		Name: itemName(i), Type: vault.DefaultType, Created: now, Updated: now,
 		Fields: []vault.Field{
 			{Name: "username", Value: secret.Of([]byte("me@example.com"))},
-			{Name: "password", Kind: vault.Secret, Value: secret.Of([]byte(value))},
+			{Name: "password", Kind: vault.Secret, Value: secret.Of([]byte(password[:24]))},
 		},
 	}
 }

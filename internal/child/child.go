@@ -29,11 +29,17 @@ var (
 	ErrNotFound = errors.New("no such program")
 	// ErrNotExecutable means that it cannot be started: a shell ends with 126.
 	ErrNotExecutable = errors.New("cannot be executed")
+	// ErrInterrupted means that a key of the terminal ended the program, as it ends
+	// all that runs there. A shell goes on with its loop or script unless the
+	// process that it started ends by SIGINT too.
+	ErrInterrupted = errors.New("interrupted")
 )
 
 const (
 	// quiet is how long nothing was printed when held bytes are looked at.
 	quiet = 20 * time.Millisecond
+	// interruptedStatus is that of a program that SIGINT ended.
+	interruptedStatus = 128 + 2
 	// grace is how long processes that a program leaves behind can go on printing.
 	grace = 100 * time.Millisecond
 )
@@ -58,7 +64,7 @@ type Command struct {
 // If nothing is to be hidden, the program takes the place of keyhold, except on
 // Windows: Run does not return then, and no deferred function runs.
 //
-// Errors other than the two of this package mean that keyhold could not do its part.
+// Errors other than those of this package mean that keyhold could not do its part.
 func Run(ctx context.Context, c Command) (status int, err error) {
 	path, err := lookup(c.Args[0], c.Env)
 	if err == nil {
@@ -71,10 +77,10 @@ func Run(ctx context.Context, c Command) (status int, err error) {
 			status, err = runOnPipes(ctx, c, path)
 		}
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrInterrupted) {
 		return 0, fmt.Errorf("run %s: %w", c.Args[0], err)
 	}
-	return status, nil
+	return status, err
 }
 
 // startError says of an error of the system what it means for the program.

@@ -56,5 +56,8 @@ func fromTerminal(os.Signal) bool { return true }
 
 func statusOf(state *os.ProcessState) int { return state.ExitCode() }
 
+// signaled reports false: no program ends by a signal.
+func signaled(*os.ProcessState) bool { return false }
+
 // drain has nothing to do: deadlines do not work here.
 func drain(*os.File, []byte, func([]byte) error) {}

@@ -59,6 +59,8 @@ func keyhold(hide string) int {
 		status = 127
 	case errors.Is(err, child.ErrNotExecutable):
 		status = 126
+	case errors.Is(err, child.ErrInterrupted):
+		return status
 	case err != nil:
 		status = 125
 	}
@@ -85,7 +87,7 @@ func copyPlainly(args []string) int {
 func command(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
-	cmd.Env = append(os.Environ(), values+"="+hiddenValue, "S="+hiddenValue, "TERM=xterm", "PS1=$ ", "LC_ALL=C")
+	cmd.Env = append(os.Environ(), values+"="+hiddenValue, "S="+hiddenValue, "TERM=xterm", "PS1=$ ", "LC_ALL=C", "GORACE=atexit_sleep_ms=0")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no terminal of ours
 	return cmd
 }
@@ -142,6 +144,16 @@ func onScreen(t testing.TB, cmd *exec.Cmd) *screen {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	// A copy that does not block, so that closing it hangs up even while it is read.
+	fd, err := unix.FcntlInt(keys.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = keys.Close()
+	keys = os.NewFile(uintptr(fd), "keys")
 	s := &screen{t: t, keys: keys, shown: make(chan []byte, 1000), cmd: cmd}
 	go func() {
 		defer close(s.shown)
@@ -155,6 +167,7 @@ func onScreen(t testing.TB, cmd *exec.Cmd) *screen {
 		}
 	}()
 	t.Cleanup(func() {
+		_ = keys.Close()
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
@@ -205,8 +218,15 @@ func (s *screen) insist(keys, text string) string {
 // end waits for the process, wants its status, and returns what else was shown.
 func (s *screen) end(status int) string {
 	s.t.Helper()
-	for b := range s.shown {
-		s.seen = append(s.seen, b...)
+	late := time.After(20 * time.Second)
+	for open := true; open; {
+		var b []byte
+		select {
+		case b, open = <-s.shown:
+			s.seen = append(s.seen, b...)
+		case <-late:
+			s.t.Fatalf("no end; shown: %q", s.seen)
+		}
 	}
 	if got := statusOf(s.t, s.cmd.Wait()); got != status {
 		s.t.Errorf("status = %d, want %d; shown: %q", got, status, s.seen)
@@ -216,7 +236,7 @@ func (s *screen) end(status int) string {
 
 func (s *screen) settings() unix.Termios {
 	s.t.Helper()
-	settings, err := unix.IoctlGetTermios(int(s.keys.Fd()), child.GetTermios)
+	settings, err := unix.IoctlGetTermios(child.Descriptor(s.keys), child.GetTermios)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package child
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/keyhold/keyhold/internal/mask"
 )
@@ -66,7 +67,7 @@ func runOnPipes(ctx context.Context, c Command, path string) (status int, err er
 
 // wait returns the status of proc, which gets the signals meanwhile.
 func wait(ctx context.Context, proc *os.Process, signals *signals) (status int, err error) {
-	ended := make(chan struct{})
+	ended, key := make(chan struct{}), make(chan struct{}, 1)
 	defer close(ended)
 	go func() {
 		for {
@@ -74,6 +75,11 @@ func wait(ctx context.Context, proc *os.Process, signals *signals) (status int, 
 			case s := <-signals.c:
 				if !fromTerminal(s) {
 					_ = proc.Signal(s)
+				} else if s == os.Interrupt {
+					select {
+					case key <- struct{}{}:
+					default:
+					}
 				}
 			case <-ctx.Done():
 				_ = proc.Kill()
@@ -89,6 +95,13 @@ func wait(ctx context.Context, proc *os.Process, signals *signals) (status int, 
 	}
 	if ctx.Err() != nil {
 		return 0, context.Cause(ctx)
+	}
+	if statusOf(state) == interruptedStatus && signaled(state) {
+		select {
+		case <-key:
+			return interruptedStatus, ErrInterrupted
+		case <-time.After(quiet): // the program may have got it first
+		}
 	}
 	return statusOf(state), nil
 }

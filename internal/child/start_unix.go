@@ -156,6 +156,12 @@ func statusOf(state *os.ProcessState) int {
 	return exitStatus(status)
 }
 
+// signaled reports whether a signal ended a program.
+func signaled(state *os.ProcessState) bool {
+	status, ok := state.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled()
+}
+
 func exitStatus(status syscall.WaitStatus) int {
 	if status.Signaled() {
 		return 128 + int(status.Signal())

@@ -75,27 +75,6 @@ func (s *stream) flush() {
 	_ = s.to.Flush()
 }
 
-// settle returns when nothing came for a moment, or at the latest after a
-// second.
-func (s *stream) settle() {
-	var last uint64
-	for i := range time.Second / quiet {
-		s.mu.Lock()
-		now := s.copied
-		s.mu.Unlock()
-		if i > 0 && now == last {
-			break
-		}
-		last = now
-		select {
-		case <-s.done:
-			return
-		case <-time.After(quiet):
-		}
-	}
-	s.flush()
-}
-
 // end returns when everything is copied that was printed up to now. The program
 // is gone; others may hold the stream for ever.
 func (s *stream) end() {

@@ -65,8 +65,10 @@ func runOnTerminal(ctx context.Context, c Command, path string) (status int, err
 	}
 	s.end()
 	s.keys.close()
-	s.interrupted(result)
-	return exitStatus(result), nil
+	if s.interrupted(result) && result.Signal() == unix.SIGINT {
+		err = ErrInterrupted
+	}
+	return exitStatus(result), err
 }
 
 // open opens a pseudo-terminal that is like the terminal out.
@@ -263,15 +265,37 @@ func (s *session) end() {
 	}
 }
 
-// interrupted lets the process group of keyhold know that a key ended the program: a
-// terminal would have told them all.
-func (s *session) interrupted(result syscall.WaitStatus) {
+// interrupted reports whether a key ended the program, and lets the process group of
+// keyhold know: a terminal would have told them all.
+func (s *session) interrupted(result syscall.WaitStatus) bool {
 	if !result.Signaled() || !s.keys.sent(result.Signal()) {
-		return
+		return false
 	}
 	_ = unix.Kill(0, result.Signal())
 	select {
 	case <-s.signals.c:
 	case <-time.After(grace):
 	}
+	return true
+}
+
+// settle returns when nothing came for a moment, or at the latest after a
+// second.
+func (s *stream) settle() {
+	var last uint64
+	for i := range time.Second / quiet {
+		s.mu.Lock()
+		now := s.copied
+		s.mu.Unlock()
+		if i > 0 && now == last {
+			break
+		}
+		last = now
+		select {
+		case <-s.done:
+			return
+		case <-time.After(quiet):
+		}
+	}
+	s.flush()
 }

@@ -21,7 +21,7 @@ import (
 // prints the error, if there is one.
 func Main(ctx context.Context, a *app.App, args []string) exit.Status {
 	a.Args = args
-	if typed(args, "--version") {
+	if typed(args, "--version") && typed(own(a, args), "--version") {
 		if err := printVersion(a); err != nil {
 			return fail(a, args, err)
 		}
@@ -104,7 +104,7 @@ func usage(root *cobra.Command, err error) error {
 
 // fail prints err and returns its status.
 func fail(a *app.App, args []string, err error) exit.Status {
-	if wantsJSON(args) {
+	if wantsJSON(args) && wantsJSON(own(a, args)) {
 		a.Settings.Format = output.JSON // the flags may not have been read to their end
 	}
 	o := outcomeOf(err)
@@ -124,6 +124,23 @@ func fail(a *app.App, args []string, err error) exit.Status {
 }
 
 func wantsJSON(args []string) bool { return typed(args, "--json") || typed(args, "--format=json") }
+
+// own returns the arguments without the command line of another program that
+// keyhold is to start: what stands there is for that one.
+func own(a *app.App, args []string) []string {
+	cmd, rest, err := newRoot(a, args, func() {}).Find(args)
+	if err != nil || cmd.Annotations[app.StartsProgram] == "" {
+		return args
+	}
+	// The library has taken the name of the command out, and parses again later.
+	if cmd.ParseFlags(rest) == nil {
+		return args[:len(args)-len(cmd.Flags().Args())]
+	}
+	if i := slices.IndexFunc(rest, func(word string) bool { return !strings.HasPrefix(word, "-") }); i >= 0 {
+		return args[:len(args)-len(rest)+i]
+	}
+	return args
+}
 
 // typed reports whether a flag stands among the arguments, before --.
 func typed(args []string, flag string) bool {

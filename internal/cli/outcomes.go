@@ -46,6 +46,7 @@ var outcomes = []outcome{
 	{match: as[*ref.ValueError], code: "usage", try: "keyhold inject --help"},
 	{match: as[*dotenv.ParseError], code: "usage", try: "keyhold help references"},
 	{match: as[*otp.SeedError], code: "usage"},
+	{match: as[*app.NoMainError], code: "usage"},
 	{match: is(app.ErrDeclined), code: "declined"},
 	{match: as[*device.TokenError], code: "locked", try: "unset KEYHOLD_SESSION"},
 	{match: is(backend.ErrSessionRevoked), code: "session_revoked", try: "keyhold login vault"},
@@ -151,17 +152,31 @@ func (o outcome) hint(a *app.App, err error) string {
 	case o.code == "usage" && try == "keyhold --help" && a.Command != "":
 		try = a.Command + " --help"
 	}
-	if !strings.Contains(try, "keyhold ") || strings.HasSuffix(try, "--help") || strings.Contains(try, "keyhold help") || strings.Contains(try, "$(") || strings.Contains(try, "--profile") {
+	if !strings.Contains(try, "keyhold ") || strings.HasSuffix(try, "--help") {
 		return try
 	}
-	item := strings.Contains(try, "keyhold put") || strings.Contains(try, "keyhold get") || strings.Contains(try, "keyhold ls") || strings.Contains(try, "keyhold rm") || several != nil
-	return try + a.Where(item && !strings.Contains(try, "--vault"))
+	for _, complete := range []string{"keyhold help", "$(", "--profile", ref.Scheme} {
+		if strings.Contains(try, complete) {
+			return try
+		}
+	}
+	item := several != nil
+	for _, verb := range []string{"put", "get", "ls", "rm", "run"} {
+		item = item || strings.Contains(try, "keyhold "+verb)
+	}
+	try, rest, runs := strings.Cut(try, " -- ")
+	try += a.Where(item && !strings.Contains(try, "--vault"))
+	if runs {
+		try += " -- " + rest
+	}
+	return try
 }
 
 // message returns the text of err, with what a person needs to go on.
 func message(err error) string {
 	var several *vault.AmbiguousError
-	if !errors.As(err, &several) {
+	var listed *app.RefError
+	if !errors.As(err, &several) || errors.As(err, &listed) {
 		return strings.ReplaceAll(err.Error(), "\n", "; ") // of errors that were joined
 	}
 	list := make([]string, len(several.Entries))

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 )
 
 // A home is a directory for processes of the real binary.
@@ -122,6 +123,8 @@ func TestProcesses_parallel(t *testing.T) {
 // A terminal is one end of a pseudo-terminal that a test reads and types at.
 type terminal struct {
 	*os.File
+	fd   int // Fd would make it block
+	pid  int // of the process that has it
 	seen []byte
 }
 
@@ -132,7 +135,17 @@ func startOnTerminal(t *testing.T, cmd *exec.Cmd) *terminal {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	return &terminal{File: f}
+	// One that does not block: the deadline of a read has no effect on f.
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		t.Fatal(err)
+	}
+	own := os.NewFile(uintptr(fd), f.Name())
+	t.Cleanup(func() { own.Close() })
+	return &terminal{File: own, fd: fd, pid: cmd.Process.Pid}
 }
 
 // expect reads until text was seen.

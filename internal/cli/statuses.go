@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/exit"
 )
 
@@ -26,6 +27,11 @@ var statuses = [...]struct{ command, can string }{
 	{"restore", "3 4 5 6 10"},
 	{"trash", "3 4 5 10 12"},
 	{"generate", "5 7"},
+	{"read", "3 4 5 6 7 8 10"},
+	{"inject", "3 4 5 6 7 8 10"},
+	{"run", "3 4 5 6 10"}, // with --check
+	{"ref", "3 4 5 6 10"},
+	{"otp", "3 4 5 6 7 10"},
 	{"vault create", "3 4 5 8 10 12"},
 	{"vault list", "3 4 5 10"},
 	{"vault show", "3 4 5 10"},
@@ -48,7 +54,8 @@ var statuses = [...]struct{ command, can string }{
 	{"doctor", "11"},
 }
 
-// Statuses returns what cmd can end with, in order.
+// Statuses returns what cmd can end with, in order. A command that starts a
+// program can also end as that does.
 func Statuses(cmd *cobra.Command) []exit.Status {
 	can := []exit.Status{exit.OK, exit.Other, exit.Usage}
 	path := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
@@ -61,6 +68,9 @@ func Statuses(cmd *cobra.Command) []exit.Status {
 				can = append(can, row.Status)
 			}
 		}
+	}
+	if cmd.Annotations[app.StartsProgram] != "" {
+		can = append(can, app.NotStarted, app.NotExecutable, app.NoProgram)
 	}
 	return can
 }

@@ -25,6 +25,8 @@ type topic struct {
 // topics lists them by name.
 func topics() []topic {
 	return []topic{
+		{"agents", "how to give secrets to a coding agent", text("agents")},
+		{"ci", "secrets in a pipeline", text("ci")},
 		{"environment", "the variables that change what keyhold does", environment},
 		{"exit-codes", "what the exit statuses and error codes mean", exitCodes},
 		{"fields", "the types of items and their fields", fields},
@@ -34,6 +36,7 @@ func topics() []topic {
 		{"from-wrangler", "for those who know wrangler", text("from-wrangler")},
 		{"output", "formats, and what goes where", text("output")},
 		{"passwords", "where the master password comes from", text("passwords")},
+		{"references", "how values are named in files and variables", text("references")},
 	}
 }
 

@@ -48,14 +48,12 @@ func generate() (map[string][]byte, error) {
 	files := make(map[string][]byte)
 	for _, b := range binaries() {
 		root, name := b.root, b.root.Name()
-		for path, make := range map[string]func(io.Writer) error{
-			"completions/" + name + ".bash": func(w io.Writer) error { return root.GenBashCompletionV2(w, true) },
-			"completions/_" + name:          root.GenZshCompletion,
-			"completions/" + name + ".fish": func(w io.Writer) error { return root.GenFishCompletion(w, true) },
-			"completions/" + name + ".ps1":  root.GenPowerShellCompletionWithDesc,
+		for path, shell := range map[string]string{
+			"completions/" + name + ".bash": "bash", "completions/_" + name: "zsh",
+			"completions/" + name + ".fish": "fish", "completions/" + name + ".ps1": "powershell",
 		} {
 			var text bytes.Buffer
-			if err := make(&text); err != nil {
+			if err := b.complete(&text, root, shell); err != nil {
 				return nil, fmt.Errorf("%s: %w", path, err)
 			}
 			files[path] = text.Bytes()
@@ -69,18 +67,19 @@ func generate() (map[string][]byte, error) {
 type binary struct {
 	root     *cobra.Command
 	statuses func(*cobra.Command) []exit.Status
-	global   string      // flags that every command takes, to name
-	codes    string      // where the error codes are listed
-	keys     bool        // it reads the configuration and its environment
-	where    string      // its files are
-	files    [][2]string // name and what for
-	after    string      // a last word about files
+	complete func(w io.Writer, root *cobra.Command, shell string) error // writes a completion script
+	global   string                                                     // flags that every command takes, to name
+	codes    string                                                     // where the error codes are listed
+	keys     bool                                                       // it reads the configuration and its environment
+	where    string                                                     // its files are
+	files    [][2]string                                                // name and what for
+	after    string                                                     // a last word about files
 }
 
 func binaries() []binary {
 	return []binary{
 		{
-			root: cli.NewRoot(emptyApp()), statuses: cli.Statuses, keys: true,
+			root: cli.NewRoot(emptyApp()), statuses: cli.Statuses, complete: cli.WriteCompletion, keys: true,
 			global: "\\fB\\-\\-vault\\fR, \\fB\\-\\-json\\fR and \\fB\\-\\-no\\-input\\fR",
 			codes:  "\\fBkeyhold help exit\\-codes\\fR",
 			where:  "In the directory KEYHOLD_HOME, else $XDG_DATA_HOME/keyhold, else ~/.local/share/keyhold:",
@@ -93,7 +92,7 @@ func binaries() []binary {
 				"~/.config/keyhold. \\fBkeyhold config path\\fR prints where.",
 		},
 		{
-			root: servercli.NewRoot(&servercli.Env{}), statuses: servercli.Statuses,
+			root: servercli.NewRoot(&servercli.Env{}), statuses: servercli.Statuses, complete: plainCompletion,
 			global: "\\fB\\-\\-data\\fR and \\fB\\-\\-json\\fR",
 			codes:  "\\fBkeyhold help exit\\-codes\\fR",
 			where:  "In the data directory:",
@@ -103,6 +102,20 @@ func binaries() []binary {
 				{"admin.sock", "how the other commands reach the server that runs"},
 			},
 		},
+	}
+}
+
+// plainCompletion writes the library's own script.
+func plainCompletion(w io.Writer, root *cobra.Command, shell string) error {
+	switch shell {
+	case "bash":
+		return root.GenBashCompletionV2(w, true)
+	case "zsh":
+		return root.GenZshCompletion(w)
+	case "fish":
+		return root.GenFishCompletion(w, true)
+	default:
+		return root.GenPowerShellCompletionWithDesc(w)
 	}
 }
 

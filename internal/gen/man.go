@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/keyhold/keyhold/internal/app"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/exit"
 )
@@ -120,6 +121,9 @@ func (r *roff) statuses(cmd *cobra.Command) {
 	r.line(".SH EXIT STATUS")
 	if !cmd.HasParent() {
 		r.line("Each command ends with one of these; its own page says which. The error codes are listed by\n%s.", r.codes)
+	}
+	if cmd.Annotations[app.StartsProgram] != "" {
+		r.line("That of the command, or 125, 126 or 127, as said above. With \\fB\\-\\-check\\fR:")
 	}
 	r.line(".PD 0")
 	for _, row := range exit.Table() {

@@ -2,7 +2,6 @@ package ref
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -17,7 +16,7 @@ func (f filler) fillYAML() ([]byte, error) {
 	marked, words := f.marks()
 	before, err := readYAML(marked)
 	if err != nil {
-		return nil, fmt.Errorf("the template is no YAML without its placeholders: %w", err)
+		return nil, &TemplateError{Problem: "the template is no YAML without its placeholders: " + err.Error()}
 	}
 	spots := make([]spot, len(f.pieces))
 	for _, n := range before {

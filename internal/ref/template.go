@@ -17,9 +17,10 @@ type Piece struct {
 // Placeholder reports whether a value takes the place of the piece.
 func (p Piece) Placeholder() bool { return p.Ref != Ref{} }
 
-// A TemplateError reports a placeholder that cannot be read.
+// A TemplateError reports a placeholder that cannot be read, or a template that
+// is not in the format of its place.
 type TemplateError struct {
-	Line    int
+	Line    int // 0: the whole
 	Problem string
 	Try     string // the placeholder that was probably meant, or empty
 	Err     error  // the *ParseError of the reference, or nil
@@ -28,6 +29,9 @@ type TemplateError struct {
 func (e *TemplateError) Error() string {
 	if e.Err != nil {
 		return fmt.Sprintf("line %d: %v", e.Line, e.Err)
+	}
+	if e.Line == 0 {
+		return e.Problem
 	}
 	return fmt.Sprintf("line %d: %s", e.Line, e.Problem)
 }

@@ -53,6 +53,7 @@ var checks = []struct {
 	{"lookup", (*check).lookup},
 	{"entries", (*check).entries},
 	{"copies", (*check).copies},
+	{"snapshot", (*check).snapshot},
 	{"trash", (*check).trash},
 	{"atomic", (*check).atomic},
 	{"conflict", (*check).conflict},

@@ -40,6 +40,8 @@ func TestFlaws(t *testing.T) {
 		"same names":            "unique",
 		"any name":              "bad names",
 		"shares memory":         "copies",
+		"writes in snapshots":   "snapshot",
+		"forgets in snapshots":  "snapshot",
 		"ignores the context":   "cancelled",
 		"lives on":              "close",
 		"two defaults":          "vaults",

@@ -54,7 +54,15 @@ func Profiles(a *app.App, most int) cobra.CompletionFunc {
 }
 
 // Words offers these words.
-func Words(words ...string) cobra.CompletionFunc { return cobra.FixedCompletions(words, noFiles) }
+func Words(words ...string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		var list []string
+		for _, w := range words {
+			list = offer(list, w, word)
+		}
+		return list, noFiles
+	}
+}
 
 // Nothing offers nothing, not even files.
 func Nothing(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -169,9 +177,4 @@ func offer(names []string, name, word string) []string {
 		return names
 	}
 	return append(names, name)
-}
-
-// Programs leaves it to the shell to offer programs and files.
-func Programs(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return nil, cobra.ShellCompDirectiveDefault
 }

@@ -31,7 +31,7 @@ func NewEdit(a *app.App) *cobra.Command {
 }
 
 func edit(ctx context.Context, a *app.App, arg string) error {
-	if err := a.MayPrint(); err != nil {
+	if err := a.MayPrint(app.RunLine(arg)); err != nil {
 		return err
 	}
 	name, err := a.WholeItem(arg)
@@ -47,19 +47,7 @@ func edit(ctx context.Context, a *app.App, arg string) error {
 	if err != nil {
 		return err
 	}
-	before, err := v.Item(ctx, e.ID)
-	if err != nil {
-		return err
-	}
-	text, err := sheetOf(before)
-	if err != nil {
-		return err
-	}
-	edited, err := a.EditText(ctx, text)
-	if err != nil {
-		return err
-	}
-	change, err := readSheet(before, edited)
+	change, err := ask(ctx, a, v, e)
 	if err != nil {
 		return err
 	}
@@ -82,13 +70,30 @@ func edit(ctx context.Context, a *app.App, arg string) error {
 	if err != nil {
 		return err
 	}
+	if a.Settings.FormatTyped {
+		return a.Printer().Object(object(info, e).With("changed", len(items) > 0))
+	}
 	verb := "changed"
 	if len(items) == 0 {
 		verb = "nothing changed in"
 	}
-	if a.Settings.FormatTyped {
-		return a.Printer().Object(object(info, e).With("changed", len(items) > 0))
-	}
 	a.Messages().Notice(fmt.Sprintf("%s %q in the vault %q", verb, e.Name, info.Name))
 	return nil
+}
+
+// ask has the user edit an item, and returns what was changed in it.
+func ask(ctx context.Context, a *app.App, v vault.Vault, e vault.Entry) (vault.Edit, error) {
+	before, err := v.Item(ctx, e.ID)
+	if err != nil {
+		return vault.Edit{}, err
+	}
+	text, err := sheetOf(before)
+	if err != nil {
+		return vault.Edit{}, err
+	}
+	edited, err := a.EditText(ctx, text)
+	if err != nil {
+		return vault.Edit{}, err
+	}
+	return readSheet(before, edited)
 }

@@ -24,6 +24,7 @@ type getOptions struct {
 	name, field string
 	revision    int
 	noNewline   bool
+	copies      bool
 	typedField  bool
 }
 
@@ -35,10 +36,12 @@ func NewGet(a *app.App) *cobra.Command {
 		Aliases: []string{"cat"},
 		Short:   "Print one value of an item",
 		Long: "Print the main field of an item, or another one with -f, and a newline. Nothing else goes to standard output. ITEM is\n" +
-			"a name or an id; upper and lower case count.\n\n" +
+			"a name, an id or a reference; upper and lower case count.\n\n" +
 			"A field that is not set is status 5, and the message lists those that are. A name that several items have is status 6,\n" +
-			"with their ids. With KEYHOLD_NO_PRINT=1 no value is printed, which is status 7. The seed of one-time codes (totp) is\n" +
-			"never printed. On a terminal control characters are shown escaped.\n\n" +
+			"with their ids. With KEYHOLD_NO_PRINT=1 no value is printed, which is status 7. The fields totp and otp\n" +
+			"are the current one-time code. On a terminal control characters are shown escaped.\n\n" +
+			"-c copies the value instead, by wl-copy, xclip, xsel, pbcopy or powershell, and clears it 45 seconds later if it is still\n" +
+			"there.\n\n" +
 			"A format flag on the command line prints an object with id, vault, name, field and value; a value that is not UTF-8 is\n" +
 			"in base64 there, and a member `encoding` says so. KEYHOLD_FORMAT changes nothing here.",
 		Example: "  keyhold get mail\n" +
@@ -57,6 +60,7 @@ func NewGet(a *app.App) *cobra.Command {
 	cmd.Flags().StringVarP(&o.field, "field", "f", "", "`field` to print; default the main one")
 	cmd.Flags().IntVar(&o.revision, "rev", 0, "print it as it was before the last `N` changes")
 	cmd.Flags().BoolVarP(&o.noNewline, "no-newline", "n", false, "print no newline after the value")
+	copyFlag(cmd, &o.copies)
 	_ = cmd.RegisterFlagCompletionFunc("field", complete.Fields(a))
 	return cmd
 }
@@ -65,7 +69,7 @@ func (o *getOptions) run(ctx context.Context) error {
 	if o.typedField && o.field == "" {
 		return app.Usagef("--field is empty")
 	}
-	if err := o.app.MayPrint(); err != nil {
+	if err := o.app.MayPrint(app.RunLine(o.name)); err != nil {
 		return err
 	}
 	name, field, err := o.app.ItemArg(o.name)
@@ -85,6 +89,9 @@ func (o *getOptions) run(ctx context.Context) error {
 	f, err := o.app.PickField(it, o.field)
 	if err != nil {
 		return err
+	}
+	if o.copies {
+		return o.app.Copy(ctx, f.Value, fmt.Sprintf("the %s of %q", f.Name, it.Name))
 	}
 	return o.print(info, it, f)
 }
@@ -108,6 +115,11 @@ func (o *getOptions) print(info backend.Info, it vault.Item, f vault.Field) erro
 		value = append(value[:len(value):len(value)], '\n')
 	}
 	return write(o.app.Out, value)
+}
+
+// copyFlag adds the flag -c.
+func copyFlag(cmd *cobra.Command, copies *bool) {
+	cmd.Flags().BoolVarP(copies, "copy", "c", false, "copy it to the clipboard, print nothing; cleared after 45 s if unchanged")
 }
 
 func write(w io.Writer, b []byte) error {

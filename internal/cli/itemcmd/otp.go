@@ -2,6 +2,7 @@ package itemcmd
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,8 +16,8 @@ import (
 type otpOptions struct {
 	app *app.App
 
-	name string
-	seed bool
+	name         string
+	seed, copies bool
 }
 
 // NewOtp returns the otp command.
@@ -38,12 +39,13 @@ func NewOtp(a *app.App) *cobra.Command {
 			return o.run(cmd.Context())
 		},
 	}
+	copyFlag(cmd, &o.copies)
 	cmd.Flags().BoolVar(&o.seed, "seed", false, "print the seed, not a code")
 	return cmd
 }
 
 func (o *otpOptions) run(ctx context.Context) error {
-	if err := o.app.MayPrint(); err != nil {
+	if err := o.app.MayPrint(app.RunLine(o.name)); err != nil {
 		return err
 	}
 	name, field, err := o.app.ItemArg(o.name)
@@ -62,19 +64,19 @@ func (o *otpOptions) run(ctx context.Context) error {
 		return &app.FieldError{Item: it, Name: "totp"}
 	}
 	obj := output.Object{{Name: "id", Value: it.ID}, {Name: "vault", Value: info.Name}, {Name: "name", Value: it.Name}}
-	value := seed.Value
+	value, what := seed.Value, "seed"
 	if o.seed {
 		obj = obj.With("seed", output.Reveal(value))
 	} else {
-		code, key, err := o.app.Code(it, seed)
+		code, err := o.app.Code(it, seed)
 		if err != nil {
 			return err
 		}
-		now := o.app.Now()
-		_, left := key.Code(now)
-		obj = obj.With("code", output.Reveal(code)).With("valid_until", now.Add(left).Truncate(time.Second)).
-			With("period", int(key.Period/time.Second))
-		value = code
+		obj = obj.With("code", output.Reveal(code.Text)).With("valid_until", code.Until).With("period", int(code.Period/time.Second))
+		value, what = code.Text, "one-time code"
+	}
+	if o.copies {
+		return o.app.Copy(ctx, value, fmt.Sprintf("the %s of %q", what, it.Name))
 	}
 	if p := o.app.ValuePrinter(); p != nil {
 		return p.Object(obj)

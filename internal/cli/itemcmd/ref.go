@@ -6,9 +6,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
 	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/output"
+	"github.com/keyhold/keyhold/internal/ref"
+	"github.com/keyhold/keyhold/internal/vault"
 )
 
 type refOptions struct {
@@ -58,15 +61,34 @@ func (o *refOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := o.app.PickField(it, field); err != nil {
+	f, err := o.app.PickField(it, field)
+	if err != nil {
 		return err
 	}
-	text := o.app.Ref(info, it.Entry(), field, o.ids).String()
+	r, err := o.ref(ctx, info, it, field)
+	if err != nil {
+		return err
+	}
+	text := r.String()
 	if p := o.app.ValuePrinter(); p != nil {
 		return p.Object(output.Object{
 			{Name: "id", Value: it.ID}, {Name: "vault", Value: info.Name}, {Name: "name", Value: it.Name},
-			{Name: "field", Value: field}, {Name: "ref", Value: text},
+			{Name: "field", Value: f.Name}, {Name: "ref", Value: text},
 		})
 	}
 	return write(o.app.Out, []byte(text+"\n"))
+}
+
+// ref returns the reference. A name that several items have would not do.
+func (o *refOptions) ref(ctx context.Context, info backend.Info, it vault.Item, field string) (ref.Ref, error) {
+	r := o.app.Ref(info, it.Entry(), field, o.ids)
+	v, _, err := o.app.Open(ctx)
+	if err != nil {
+		return ref.Ref{}, err
+	}
+	defer v.Close()
+	if e, err := vault.FindEntry(ctx, v, r.Item); err != nil || e.ID != it.ID {
+		r.Item = it.ID
+	}
+	return r, nil
 }

@@ -50,7 +50,7 @@ func NewShow(a *app.App) *cobra.Command {
 
 func (o *showOptions) run(ctx context.Context) error {
 	if o.reveal {
-		if err := o.app.MayPrint(); err != nil {
+		if err := o.app.MayPrint(app.RunLine(o.name)); err != nil {
 			return err
 		}
 	}
@@ -98,8 +98,7 @@ func readNamed(ctx context.Context, a *app.App, name string, rev int) (vault.Ite
 
 // value returns what is shown of a field, and whether it is base64.
 func (o *showOptions) value(f vault.Field) (shown any, encoded bool) {
-	seed := f.Name == "totp" && !f.Kind.Custom()
-	if f.Kind.Concealed() && (!o.reveal || seed) {
+	if f.Kind.Concealed() && (!o.reveal || f.Name == "totp") {
 		return f.Value, false // prints as (hidden)
 	}
 	if b := f.Value.Reveal(); !utf8.Valid(b) {

@@ -10,7 +10,6 @@ import (
 	"unicode"
 
 	"github.com/keyhold/keyhold/internal/app"
-	"github.com/keyhold/keyhold/internal/cli/args"
 	"github.com/keyhold/keyhold/internal/dotenv"
 	"github.com/keyhold/keyhold/internal/ref"
 	"github.com/keyhold/keyhold/internal/vault"
@@ -23,15 +22,17 @@ type environment struct {
 	order  []string // of the names in values
 	items  []ref.Ref
 	found  app.Found
-	wrong  []error
+	wrong  []error           // what has no variable of its own
 	texts  map[string]string // of the names in values, once they are resolved
 	hidden [][]byte          // values of whole items
 }
 
 // A value is a text in which placeholders are to be filled.
 type value struct {
-	where  string // for errors: "ci.env line 3"
-	pieces []ref.Piece
+	where     string // for errors: "ci.env line 3"
+	pieces    []ref.Piece
+	inherited bool    // from the environment: everything else goes before it
+	wrong     []error // of the references in it
 }
 
 // set gives a variable a value; a later one wins.
@@ -47,7 +48,7 @@ func (e *environment) gather(o *runOptions) error {
 	if !o.noEnv {
 		for _, entry := range e.app.Environ() {
 			if name, text, ok := strings.Cut(entry, "="); ok && ref.Is(text) && !ours(name) {
-				e.whole(name, text, "the variable "+name)
+				e.whole(name, text, value{where: "the variable " + name, inherited: true})
 			}
 		}
 	}
@@ -64,8 +65,8 @@ func (e *environment) gather(o *runOptions) error {
 	for _, v := range o.vars {
 		name, text, ok := strings.Cut(v, "=")
 		switch {
-		case !ok || !isName(name):
-			return app.Usagef("-e takes NAME=REF, not %s", args.Quote(v))
+		case !ok || !isName(name): // it may be a secret, and is not shown
+			return &app.UsageError{Message: "-e takes NAME=REF, with NAME of letters, digits and _", Try: "keyhold run --help"}
 		case ours(name):
 			return app.Usagef("-e %s: nothing of KEYHOLD_* is passed on", name)
 		case !ref.Is(text):
@@ -75,18 +76,23 @@ func (e *environment) gather(o *runOptions) error {
 				Try: "keyhold ref ITEM",
 			}
 		}
-		e.whole(name, text, "-e "+name)
+		e.whole(name, text, value{where: "-e " + name})
 	}
-	return e.app.Several(e.wrong, "%d references are wrong")
+	wrong := e.wrong
+	for _, name := range e.order {
+		wrong = append(wrong, e.values[name].wrong...)
+	}
+	return e.app.Several(wrong, "%d references are wrong")
 }
 
 // whole sets a variable whose value is one reference.
-func (e *environment) whole(name, text, where string) {
+func (e *environment) whole(name, text string, v value) {
 	r, err := ref.Parse(text)
 	if err != nil {
-		e.wrong = append(e.wrong, fmt.Errorf("%s: %w", where, err))
+		v.wrong = []error{fmt.Errorf("%s: %w", v.where, err)}
 	}
-	e.set(name, value{where, []ref.Piece{{Text: text, Ref: r}}})
+	v.pieces = []ref.Piece{{Text: text, Ref: r}}
+	e.set(name, v)
 }
 
 func (e *environment) item(arg string) error {
@@ -94,7 +100,8 @@ func (e *environment) item(arg string) error {
 	if ref.Is(arg) {
 		var err error
 		if r, err = ref.Parse(arg); err != nil {
-			return err
+			e.wrong = append(e.wrong, fmt.Errorf("--env-from: %w", err))
+			return nil
 		}
 		if r.Field != "" {
 			return &app.UsageError{
@@ -137,16 +144,16 @@ func (e *environment) file(name string) error {
 		}
 		text := entry.Value.Reveal()
 		if ref.Is(text) {
-			e.whole(entry.Name, text, where)
+			e.whole(entry.Name, text, value{where: where})
 			continue
 		}
-		pieces, err := ref.ParseTemplate(text)
-		if err != nil {
+		v := value{where: where}
+		if v.pieces, err = ref.ParseTemplate(text); err != nil {
 			for _, one := range split(err) {
-				e.wrong = append(e.wrong, fmt.Errorf("%s: %w", where, one))
+				v.wrong = append(v.wrong, fmt.Errorf("%s: %w", where, one))
 			}
 		}
-		e.set(entry.Name, value{where, pieces})
+		e.set(entry.Name, v)
 	}
 	return nil
 }
@@ -162,11 +169,13 @@ func (e *environment) resolve(ctx context.Context) error {
 		}
 	}
 	e.texts = map[string]string{}
-	if len(refs)+len(e.items) == 0 {
-		return e.fill()
+	if len(refs)+len(e.items) > 0 {
+		var err error
+		if e.found, err = e.app.Resolve(ctx, refs, e.items); err != nil {
+			return err
+		}
 	}
-	var err error
-	if e.found, err = e.app.Resolve(ctx, refs, e.items); err != nil {
+	if err := e.fill(true); err != nil {
 		return err
 	}
 	for _, it := range e.found.Items {
@@ -174,12 +183,16 @@ func (e *environment) resolve(ctx context.Context) error {
 			return err
 		}
 	}
-	return e.fill()
+	return e.fill(false)
 }
 
-func (e *environment) fill() error {
+// fill sets the variables that are inherited, or those that are not.
+func (e *environment) fill(inherited bool) error {
 	for _, name := range e.order {
 		v := e.values[name]
+		if v.inherited != inherited {
+			continue
+		}
 		text, err := ref.Fill(v.pieces, "", e.found.Value)
 		if err == nil {
 			err = fits(text)
@@ -253,7 +266,7 @@ func (e *environment) secrets() [][]byte {
 	for _, r := range e.found.Values {
 		list = append(list, r.Field.Value.Reveal())
 	}
-	return list
+	return slices.DeleteFunc(list, func(v []byte) bool { return len(v) == 0 })
 }
 
 // list returns the environment of the program: with only, of what is inherited no

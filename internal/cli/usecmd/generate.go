@@ -1,6 +1,7 @@
 package usecmd
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strings"
@@ -22,6 +23,7 @@ type generateOptions struct {
 
 	recipe generate.Recipe
 	count  int
+	copies bool
 }
 
 // NewGenerate returns the generate command.
@@ -44,7 +46,7 @@ func NewGenerate(a *app.App) *cobra.Command {
 					return err
 				}
 			}
-			return o.run()
+			return o.run(cmd.Context())
 		},
 	}
 	f := cmd.Flags()
@@ -52,6 +54,7 @@ func NewGenerate(a *app.App) *cobra.Command {
 	f.IntVar(&o.recipe.Words, "words", 0, "make a passphrase of `N` words")
 	f.StringVar(&o.recipe.Classes, "classes", o.recipe.Classes, "use these `CLASSES` of characters, letters of luds; default lud")
 	f.BoolVar(&o.recipe.NoLookalikes, "no-lookalikes", false, "leave out characters that look like others")
+	f.BoolVarP(&o.copies, "copy", "c", false, "copy it to the clipboard, print nothing; cleared after 45 s if unchanged")
 	f.IntVar(&o.count, "count", 1, "make `N` of them, one a line; default 1")
 	return cmd
 }
@@ -75,14 +78,17 @@ func (o *generateOptions) passphrase(given func(string) bool) error {
 	return nil
 }
 
-func (o *generateOptions) run() error {
+func (o *generateOptions) run(ctx context.Context) error {
 	if err := o.recipe.Check(); err != nil {
 		return &app.UsageError{Message: err.Error(), Try: "keyhold generate --length 24 --classes luds"}
 	}
 	if o.count < 1 || o.count > maxCount {
 		return &app.UsageError{Message: fmt.Sprintf("--count is 1 to %d, not %d", maxCount, o.count), Try: "keyhold generate --count 10"}
 	}
-	if err := o.app.MayPrint(); err != nil {
+	if o.copies && o.count > 1 {
+		return &app.UsageError{Message: "one can be copied, not several", Try: "keyhold generate -c"}
+	}
+	if err := o.app.MayPrint("keyhold put NAME --generate"); err != nil {
 		return err
 	}
 	made := make([]secret.String, o.count)
@@ -91,6 +97,9 @@ func (o *generateOptions) run() error {
 		if made[i], err = o.recipe.Make(o.app.Rand); err != nil {
 			return fmt.Errorf("generate: %w", err)
 		}
+	}
+	if o.copies {
+		return o.app.Copy(ctx, made[0].Bytes(), "what was made, "+o.recipe.Describe())
 	}
 	if err := o.print(made); err != nil {
 		return fmt.Errorf("write the answer: %w", err)

@@ -57,10 +57,7 @@ func (o *injectOptions) run(ctx context.Context) error {
 	if !known(o.place) {
 		return app.Usagef("--for is json, yaml, shell or dotenv, not %s", args.Quote(o.place))
 	}
-	if o.app.Settings.FormatTyped {
-		return app.Usagef("inject writes the template: it goes with no format")
-	}
-	if err := o.app.MayPrint(); err != nil {
+	if err := o.app.MayPrint("keyhold run --env-file FILE -- COMMAND"); err != nil {
 		return err
 	}
 	if err := o.app.Check(o.out); err != nil {
@@ -114,6 +111,9 @@ func split(err error) []error {
 
 func (o *injectOptions) read() ([]byte, error) {
 	if o.in == "" {
+		if o.app.Settings.Password.Stdin || o.app.Settings.Password.FD == 0 {
+			return nil, &app.UsageError{Message: "standard input can be read only once: give the template by -i", Try: "keyhold inject -i FILE"}
+		}
 		if o.app.InTerminal {
 			return nil, &app.UsageError{Message: "the template is missing: give it by -i or on standard input", Try: "keyhold inject -i FILE"}
 		}

@@ -3,6 +3,7 @@ package usecmd
 import (
 	"context"
 	"encoding/base64"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -58,11 +59,14 @@ func (o *readOptions) run(ctx context.Context) error {
 	if (o.nul || o.noNewline) && o.app.Settings.FormatTyped {
 		return app.Usagef("-0 and -n are forms of their own: they go with no other")
 	}
-	refs, err := parseRefs(o.refs)
+	if o.app.Settings.FormatTyped && o.out.Name != "" {
+		return app.Usagef("a file gets the values as they are: --out-file goes with no format")
+	}
+	refs, err := o.parse()
 	if err != nil {
 		return err
 	}
-	if err := o.app.MayPrint(); err != nil {
+	if err := o.app.MayPrint(app.RunLine(o.refs[0])); err != nil {
 		return err
 	}
 	if err := o.app.Check(o.out); err != nil {
@@ -72,7 +76,7 @@ func (o *readOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if p := o.app.ValuePrinter(); p != nil && o.out.Name == "" {
+	if p := o.app.ValuePrinter(); p != nil {
 		return o.objects(p, found.Values)
 	}
 	var text []byte
@@ -115,21 +119,28 @@ func (o *readOptions) objects(p *output.Printer, found []app.Resolved) error {
 	return p.List(nil, rows)
 }
 
-// parseRefs reads references. A name is not one: what it means depends on the
+// parse reads the references. A name is none: what it means depends on the
 // vault at hand.
-func parseRefs(texts []string) ([]ref.Ref, error) {
-	refs := make([]ref.Ref, len(texts))
-	for i, t := range texts {
+func (o *readOptions) parse() ([]ref.Ref, error) {
+	refs := make([]ref.Ref, len(o.refs))
+	var wrong []error
+	for i, t := range o.refs {
 		r, err := ref.Parse(t)
+		if err != nil && !ref.Is(t) {
+			err = noReference(t)
+		}
 		if err != nil {
-			if !ref.Is(t) {
-				return nil, &app.UsageError{
-					Message: args.Quote(t) + " is not a reference, which begins with " + ref.Scheme, Try: "keyhold ref " + args.Quote(t),
-				}
-			}
-			return nil, err
+			wrong = append(wrong, err)
 		}
 		refs[i] = r
 	}
-	return refs, nil
+	return refs, o.app.Several(wrong, "%d references are wrong")
+}
+
+func noReference(text string) error {
+	try := "keyhold ref " + args.Quote(text)
+	if path, ok := strings.CutPrefix(text, "op://"); ok {
+		try = "keyhold read " + args.Quote(ref.Scheme+path)
+	}
+	return &app.UsageError{Message: args.Quote(text) + " is not a reference, which begins with " + ref.Scheme, Try: try}
 }

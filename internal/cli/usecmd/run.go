@@ -48,7 +48,7 @@ func NewRun(a *app.App) *cobra.Command {
 			return o.run(cmd.Context())
 		},
 	}
-	cmd.ValidArgsFunction = complete.Programs
+	cmd.ValidArgsFunction = complete.Programs(a)
 	f := cmd.Flags()
 	f.SetInterspersed(false)
 	f.Var(&o.envFiles, "env-file", "set the variables of this .env `file`; repeatable")
@@ -75,7 +75,7 @@ func (o *runOptions) arguments(cmd *cobra.Command, given []string) error {
 
 func (o *runOptions) run(ctx context.Context) error {
 	if o.noMask && !o.test {
-		if err := o.app.MayPrint(); err != nil {
+		if err := o.app.MayPrint(o.app.Without("--no-mask")); err != nil {
 			return err
 		}
 	}
