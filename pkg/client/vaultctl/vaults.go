@@ -27,6 +27,7 @@ type Vault struct {
 	WrapSignature     []byte // 64 bytes
 	KeyVersion        uint64 // 0: not given
 	Revision          uint64 // 0: not given
+	RekeyRequired     bool   // a member was removed, and it takes no items before Rekey; an addition
 	CreatedAt         time.Time
 	UpdatedAt         time.Time // zero: not given
 }

@@ -84,6 +84,7 @@ type wireVault struct {
 	WrapSignature     []byte    `json:"wrapSignature"`
 	KeyVersion        uint64    `json:"keyVersion"`
 	Revision          uint64    `json:"revision"`
+	RekeyRequired     bool      `json:"rekeyRequired"`
 	CreatedAt         time.Time `json:"createdAt"`
 	UpdatedAt         time.Time `json:"updatedAt"`
 }
@@ -93,7 +94,7 @@ func (w wireVault) vault() (Vault, error) {
 		ID: cmp.Or(w.VaultID, w.ID), Name: cmp.Or(w.VaultName, w.Name), Type: cmp.Or(w.VaultType, w.Type),
 		OrgID: w.OrgID, Role: w.Role, EncryptedVaultKey: w.EncryptedVaultKey, SenderID: w.SenderID,
 		WrapSignature: w.WrapSignature, KeyVersion: w.KeyVersion, Revision: w.Revision,
-		CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt,
+		RekeyRequired: w.RekeyRequired, CreatedAt: w.CreatedAt, UpdatedAt: w.UpdatedAt,
 	}
 	if v.ID == "" {
 		return Vault{}, badAnswer("a vault has no id")
