@@ -1,8 +1,8 @@
 package device
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/keyhold/keyhold/internal/kv"
+	"github.com/keyhold/keyhold/internal/secret"
 )
 
 // An Account is what this machine remembers of the account of a service in
@@ -63,7 +64,12 @@ func (a *Account) Token(ctx context.Context, service, origin string) (Token, err
 	case t.Origin != origin:
 		return Token{}, fmt.Errorf("token of %s: %w: %s, not %s", service, ErrOrigin, t.Origin, origin)
 	}
-	return t, nil
+	return t.clone(), nil
+}
+
+func (t Token) clone() Token {
+	t.Secret = secret.Of(bytes.Clone(t.Secret.Reveal()))
+	return t
 }
 
 // SetToken sets or replaces the token of a service as Tokens.Set does.
@@ -73,7 +79,7 @@ func (a *Account) SetToken(ctx context.Context, service string, t Token) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.kept[service] = t
+	a.kept[service] = t.clone()
 	return nil
 }
 
@@ -143,6 +149,6 @@ func (a *Account) lockHere(ctx context.Context, name string) (unlock func(), err
 	case turn <- struct{}{}:
 		return func() { <-turn }, nil
 	case <-ctx.Done():
-		return nil, errors.Join(ctx.Err())
+		return nil, ctx.Err()
 	}
 }
