@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
+	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/internal/vault"
@@ -32,18 +34,50 @@ type Driver struct {
 	Create func(ctx context.Context, d Deps, password secret.String, s Signup) (secret.Bytes, error)
 	// Open gives the account behind those keys. It asks the network nothing yet.
 	Open func(ctx context.Context, d Deps, keys secret.Bytes) (Account, error)
+	// Login makes this device one of the account's and returns its keys, as
+	// Unlock does; nil for a driver without a service. A second login of the same
+	// account takes the place of the first. An account whose identity key is not
+	// the one that this profile knows is an *AlarmError.
+	Login func(ctx context.Context, d Deps, password secret.String) (secret.Bytes, error)
+	// Logout ends the session of this device at the service and forgets the
+	// tokens. Pins and mirrors stay. That the service cannot be reached is no
+	// error. Nil for a driver without a service.
+	Logout func(ctx context.Context, d Deps) error
 }
 
 // A Signup says what a new account starts with.
 type Signup struct {
 	Vault string // the name of its first vault
+
+	// What only an account of a service has.
+	Name       string        // of the person; may be empty
+	Invite     secret.String // may be empty
+	Compatible bool          // of the first vault
+}
+
+// A Service says where an account of a service is and how to talk to it.
+type Service struct {
+	URL, Email   string
+	InsecureHTTP bool // plain HTTP to other machines too
+	UserAgent    string
+	Device       string // the name that a login gives this installation there; it must be nobody else's
+	// MaxAge is how old a mirror may be before a read syncs it first; 0 is 5 minutes.
+	MaxAge  time.Duration
+	Offline bool // ask the network nothing
+	Fresh   bool // sync before every read, whatever the age
 }
 
 // Deps is what a driver may use of the outside world.
 type Deps struct {
-	Store kv.DB // the embedded store
+	Store kv.DB // the embedded store; nil for a driver with a service
 	Now   func() time.Time
 	Rand  io.Reader
+	// What a driver with a service needs besides.
+	Device  *device.Account
+	HTTP    *http.Client // with the certificate authorities of the profile
+	Service Service
+	// Warn tells what is no error, once for each code.
+	Warn func(code, text string)
 	// Ask returns the master password for what the session's keys cannot do.
 	// It asks at most once and returns the same answer again.
 	Ask func(context.Context) (secret.String, error)
@@ -78,6 +112,9 @@ type Info struct {
 	Shared               bool
 	Default              bool // of its profile
 	Open                 bool // its key is at hand
+	Compatible           bool // sealed as released clients do
+	NotAccepted          bool // somebody shared it, or the service says so: it answers to no name
+	NeedsRekey           bool // a member was removed who knows the key
 	Damaged              bool // no password gives its key, or its record is damaged
 	KeyVersion, Revision uint64
 	Created, Updated     time.Time
