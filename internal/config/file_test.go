@@ -54,8 +54,8 @@ func TestOpen(t *testing.T) {
 		"default": {Backend: "local", Store: "acct"},
 		"a.b_c-d": {Backend: "local"},
 		"work": {
-			"vaultctl", "https://vault.example/api/v1", "ada@example.org", "2024-01-01",
-			"acct-2", "ada@misakey.example", "acme",
+			Backend: "vaultctl", URL: "https://vault.example/api/v1", Email: "ada@example.org", Vault: "2024-01-01",
+			Store: "acct-2", SecretStorage: "ada@misakey.example", Key: "acme",
 		},
 	}
 	for name, want := range profiles {

@@ -20,11 +20,7 @@ func TestSocket_peer(t *testing.T) {
 		t.Skip("the system does not say who the peer is")
 	}
 	for _, stranger := range []bool{false, true} {
-		dir, err := os.MkdirTemp("", "keyhold")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = os.RemoveAll(dir) }()
+		dir := t.TempDir()
 		uid := os.Geteuid()
 		if stranger {
 			uid++
