@@ -54,6 +54,7 @@ type App struct {
 
 	layers   config.Layers
 	ring     keyring.Store            // once it was asked for
+	atEnd    []func(context.Context)  // what Finish does
 	at       *place                   // the vault of a reference among the arguments
 	plain    bool                     // an argument is an item by its name alone
 	opened   map[string]opened        // the accounts by profile, once they are open
@@ -173,6 +174,18 @@ func (a *App) ValuePrinter() *output.Printer {
 
 func (a *App) printer(f output.Format) *output.Printer {
 	return output.New(a.Out, output.Options{Format: f, Terminal: a.OutTerminal, Width: a.Width, Color: a.colored()})
+}
+
+// Finish ends what must not outlive the command, such as the session of a profile
+// that comes from a file. It may be called again.
+func (a *App) Finish(ctx context.Context) {
+	const patience = 2 * time.Second
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	for _, f := range a.atEnd {
+		f(ctx)
+	}
+	a.atEnd = nil
 }
 
 // CanAsk reports whether somebody can be asked.

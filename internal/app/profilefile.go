@@ -20,6 +20,7 @@ import (
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/kv/memory"
 	"github.com/keyhold/keyhold/internal/seal"
+	"github.com/keyhold/keyhold/internal/vault"
 )
 
 // A profileFile is a profile for machines that keep nothing: where an account is,
@@ -97,6 +98,30 @@ func (a *App) readProfileFile(path string) (profileFile, error) {
 		return fail(fmt.Sprintf("its version is %d, this keyhold reads %d", p.Version, profileFileVersion))
 	}
 	return p, nil
+}
+
+// transient opens the account of a profile from a file by the master password:
+// no session is looked for, and none is kept.
+func (a *App) transient(ctx context.Context, profile string) (backend.Account, error) {
+	driver, deps, err := a.driver(profile)
+	if err != nil {
+		return nil, err
+	}
+	pw, err := a.Password(ctx, profile)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := driver.Unlock(ctx, deps, pw)
+	if errors.Is(err, vault.ErrWrongPassword) {
+		return nil, &WrongPasswordError{}
+	}
+	if driver.Logout != nil { // nobody could go on with the session
+		a.atEnd = append(a.atEnd, func(ctx context.Context) { _ = driver.Logout(ctx, deps) })
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.open(ctx, profile, keys, nil)
 }
 
 // config returns what the configuration would say of p.

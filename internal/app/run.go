@@ -52,6 +52,7 @@ func (a *App) RunProgram(ctx context.Context, argv, env []string, set *mask.Set)
 	if !in || !out || !stderr {
 		return fmt.Errorf("start a program: %w", errors.ErrUnsupported)
 	}
+	a.Finish(ctx)
 	a.Signals.Release()
 	status, err := child.Run(context.WithoutCancel(ctx), c)
 	switch {

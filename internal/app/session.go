@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
@@ -81,27 +80,6 @@ func (a *App) AccountOf(ctx context.Context, profile string) (backend.Account, e
 		return a.open(ctx, profile, keys, nil)
 	}
 	return a.open(ctx, profile, keys, a.tryStart(ctx, profile, keys))
-}
-
-// transient opens the account of a profile from a file by the master password:
-// no session is looked for, and none is kept.
-func (a *App) transient(ctx context.Context, profile string) (backend.Account, error) {
-	driver, deps, err := a.driver(profile)
-	if err != nil {
-		return nil, err
-	}
-	pw, err := a.Password(ctx, profile)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := driver.Unlock(ctx, deps, pw)
-	if errors.Is(err, vault.ErrWrongPassword) {
-		return nil, &WrongPasswordError{}
-	}
-	if err != nil {
-		return nil, err
-	}
-	return a.open(ctx, profile, keys, nil)
 }
 
 // explainNoAccount makes backend.ErrNoAccount a *NoVaultError.
@@ -378,43 +356,4 @@ func (a *App) Describe(ctx context.Context) (backend.Description, error) {
 	}
 	desc, err := driver.Describe(ctx, deps)
 	return desc, a.explainNoAccount(a.Settings.Profile, err)
-}
-
-// everywhere returns ring, which deletes in the files of home too: a session may
-// have been opened under another setting.
-func everywhere(ring keyring.Store, home *device.Home) keyring.Store {
-	files := keyring.File(home.Path("run"))
-	if ring == nil || ring.Kind() == files.Kind() {
-		return files
-	}
-	return alsoFiles{ring, files}
-}
-
-type alsoFiles struct {
-	keyring.Store
-	files keyring.Store
-}
-
-// Delete removes name from both.
-func (s alsoFiles) Delete(ctx context.Context, name string) error {
-	return errors.Join(s.files.Delete(ctx, name), s.Store.Delete(ctx, name))
-}
-
-// EndSessions ends the sessions of one profile, or of all for "". It returns
-// how many there were.
-func (a *App) EndSessions(ctx context.Context, profile string) (int, error) {
-	a.sweepScratch()
-	home, err := a.Home()
-	if err != nil {
-		return 0, err
-	}
-	ring, err := a.Keyring()
-	if err != nil {
-		return 0, err
-	}
-	n, err := device.NewSessions(home, everywhere(ring, home), a.Now, a.Rand).End(ctx, profile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	return n, err
 }

@@ -21,6 +21,7 @@ import (
 // prints the error, if there is one.
 func Main(ctx context.Context, a *app.App, args []string) exit.Status {
 	a.Args = args
+	defer a.Finish(ctx)
 	if typed(args, "--version") && typed(own(a, args), "--version") {
 		if err := printVersion(a); err != nil {
 			return fail(a, args, err)
