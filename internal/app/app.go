@@ -18,7 +18,6 @@ import (
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/keyring"
-	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/output"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/internal/term"
@@ -59,7 +58,7 @@ type App struct {
 	plain    bool                     // an argument is an item by its name alone
 	opened   map[string]opened        // the accounts by profile, once they are open
 	files    map[string]profileFile   // the profiles that come from a file, by its path
-	states   map[string]kv.DB         // what is remembered of those, in memory
+	passing  map[string]transient     // what is remembered of those, in memory
 	typed    map[string]secret.String // the master passwords that were typed, by profile
 	sourced  *secret.String           // what the password source said
 	messages *output.Messages

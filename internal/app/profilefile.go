@@ -100,9 +100,9 @@ func (a *App) readProfileFile(path string) (profileFile, error) {
 	return p, nil
 }
 
-// transient opens the account of a profile from a file by the master password:
+// openTransient opens the account of a profile from a file by the master password:
 // no session is looked for, and none is kept.
-func (a *App) transient(ctx context.Context, profile string) (backend.Account, error) {
+func (a *App) openTransient(ctx context.Context, profile string) (backend.Account, error) {
 	driver, deps, err := a.driver(profile)
 	if err != nil {
 		return nil, err

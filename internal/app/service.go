@@ -17,7 +17,6 @@ import (
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
-	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/kv/bolt"
 )
 
@@ -74,25 +73,32 @@ func (a *App) serviceDeps(d backend.Deps, profile string, p config.Profile) (bac
 	return d, nil
 }
 
+// A transient is what this process remembers of a profile from a file.
+type transient struct {
+	account *device.Account
+	name    string // of this process at the service
+}
+
 // transientDeps adds what a profile from a file has, nothing of which is kept.
 // Every process is a device of its own: it ends nobody else's session.
 func (a *App) transientDeps(d backend.Deps, path string) (backend.Deps, error) {
-	if a.states == nil {
-		a.states = map[string]kv.DB{}
-	}
-	if a.states[path] == nil {
+	t, ok := a.passing[path]
+	if !ok {
 		state, err := a.files[path].state(context.Background(), path)
 		if err != nil {
 			return d, err
 		}
-		a.states[path] = state
+		var random [8]byte
+		if _, err := io.ReadFull(a.Rand, random[:]); err != nil {
+			return d, err
+		}
+		t = transient{device.NewTransientAccount(state, path), "keyhold transient " + hex.EncodeToString(random[:])}
+		if a.passing == nil {
+			a.passing = map[string]transient{}
+		}
+		a.passing[path] = t
 	}
-	d.Device = device.NewTransientAccount(a.states[path], path)
-	var random [8]byte
-	if _, err := io.ReadFull(a.Rand, random[:]); err != nil {
-		return d, err
-	}
-	d.Service.Device = "keyhold transient " + hex.EncodeToString(random[:])
+	d.Device, d.Service.Device = t.account, t.name
 	return d, nil
 }
 

@@ -49,7 +49,7 @@ func (a *App) AccountOf(ctx context.Context, profile string) (backend.Account, e
 		return nil, err
 	}
 	if _, isFile := a.files[profile]; isFile {
-		return a.transient(ctx, profile)
+		return a.openTransient(ctx, profile)
 	}
 	a.warnOpenHome()
 	s, err := a.resume(ctx, profile)
