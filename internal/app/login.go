@@ -70,6 +70,9 @@ func (a *App) join(ctx context.Context, p Place, enter func(backend.Driver, back
 	if a.Settings.Offline {
 		return fail(backend.ErrOffline)
 	}
+	if err := a.keepsThings(a.Settings.Profile); err != nil {
+		return fail(err)
+	}
 	file, err := a.Config()
 	if err != nil {
 		return fail(err)
@@ -122,7 +125,7 @@ func (a *App) join(ctx context.Context, p Place, enter func(backend.Driver, back
 
 // profile returns what the configuration says of a profile that is bound to p.
 func (p Place) profile() (config.Profile, error) {
-	c := config.Profile{Backend: cmp.Or(p.Backend, "vaultctl"), URL: strings.TrimSuffix(p.URL, "/"), Email: p.Email}
+	c := config.Profile{Backend: cmp.Or(p.Backend, "vaultctl"), URL: strings.TrimSuffix(p.URL, "/"), Email: strings.ToLower(strings.TrimSpace(p.Email))}
 	if p.InsecureHTTP {
 		c.InsecureHTTP = "true"
 	}
@@ -232,9 +235,13 @@ func (a *App) hasNothing(_ context.Context, profile string) (bool, error) {
 }
 
 // Logout ends the session of this device at the service of the chosen profile,
-// and the session on this machine. With forget the profile itself is forgotten.
+// and the session on this machine. With forget the profile is bound to nothing
+// afterwards, and the mirrors go; pins stay.
 func (a *App) Logout(ctx context.Context, forget bool) error {
 	profile := a.Settings.Profile
+	if err := a.keepsThings(profile); err != nil {
+		return err
+	}
 	driver, deps, err := a.driver(profile)
 	if err != nil {
 		return err
@@ -245,6 +252,7 @@ func (a *App) Logout(ctx context.Context, forget bool) error {
 			Try:     "keyhold lock",
 		}
 	}
+	login, known := loginOf(ctx, deps.Device)
 	if err := driver.Logout(ctx, deps); err != nil {
 		return err
 	}
@@ -254,19 +262,24 @@ func (a *App) Logout(ctx context.Context, forget bool) error {
 	if !forget {
 		return nil
 	}
+	if known == nil {
+		if err := a.forgetAccount(ctx, deps.Device, login, false); err != nil {
+			return err
+		}
+	}
 	file, err := a.Config()
 	if err != nil {
 		return err
 	}
 	return file.Update(func(e *config.Edit) error {
-		if profile == config.DefaultProfile {
-			for _, member := range []string{"backend", "url", "email", "ca", "insecure_http", "vault"} {
-				if err := e.Unset("profiles." + profile + "." + member); err != nil {
-					return err
-				}
-			}
-			return nil
+		if profile != config.DefaultProfile {
+			return e.RemoveProfile(profile)
 		}
-		return e.RemoveProfile(profile)
+		for _, member := range []string{"backend", "url", "email", "ca", "insecure_http", "vault"} {
+			if err := e.Unset("profiles." + profile + "." + member); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

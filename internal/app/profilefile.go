@@ -14,7 +14,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/kv"
@@ -97,6 +96,15 @@ func (a *App) readProfileFile(path string) (profileFile, error) {
 		return fail(fmt.Sprintf("its version is %d, this keyhold reads %d", p.Version, profileFileVersion))
 	}
 	return p, nil
+}
+
+// keepsThings returns an error for a profile from a file: nothing of it is kept
+// on this machine.
+func (a *App) keepsThings(profile string) error {
+	if config.IsProfileFile(profile) {
+		return Usagef("%s takes a profile of this machine, and %s is a file: nothing of it is kept here", a.Command, profile)
+	}
+	return nil
 }
 
 // config returns what the configuration would say of p.
@@ -198,6 +206,9 @@ func (v pinnedVault) put(tx kv.Tx, at device.Place) error {
 // nothing: address, account, pins. It holds no secret.
 func (a *App) ExportProfile(ctx context.Context) ([]byte, error) {
 	profile := a.Settings.Profile
+	if err := a.keepsThings(profile); err != nil {
+		return nil, err
+	}
 	_, deps, err := a.driver(profile)
 	if err != nil {
 		return nil, err
@@ -233,7 +244,7 @@ func (a *App) ExportProfile(ctx context.Context) ([]byte, error) {
 		return nil
 	})
 	if errors.Is(err, device.ErrNoLogin) {
-		return nil, backend.ErrSignedOut
+		return nil, a.signedOut(profile)
 	}
 	if err != nil {
 		return nil, err

@@ -22,8 +22,12 @@ type Due struct {
 	Who   string
 }
 
-// state returns the store of what this machine remembers.
+// state returns the store of what this machine remembers, or of what a profile
+// from a file does as long as this process runs.
 func (a *App) state() (kv.DB, error) {
+	if db := a.states[a.chosen().profile]; db != nil {
+		return db, nil
+	}
 	home, err := a.Home()
 	if err != nil {
 		return nil, err

@@ -154,7 +154,7 @@ func (o outcome) hint(a *app.App, err error) string {
 	if !strings.Contains(try, "keyhold ") || strings.HasSuffix(try, "--help") || strings.Contains(try, "keyhold help") || strings.Contains(try, "$(") || strings.Contains(try, "--profile") {
 		return try
 	}
-	item := strings.Contains(try, "keyhold put") || strings.Contains(try, "keyhold get") || strings.Contains(try, "keyhold ls") || strings.Contains(try, "keyhold rm") || several != nil
+	item := strings.Contains(try, "keyhold vault rekey") || strings.Contains(try, "keyhold put") || strings.Contains(try, "keyhold get") || strings.Contains(try, "keyhold ls") || strings.Contains(try, "keyhold rm") || several != nil
 	return try + a.Where(item && !strings.Contains(try, "--vault"))
 }
 

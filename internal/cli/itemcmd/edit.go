@@ -55,6 +55,9 @@ func edit(ctx context.Context, a *app.App, arg string) error {
 	if err != nil {
 		return err
 	}
+	if err := a.Reach(ctx, info); err != nil {
+		return err
+	}
 	edited, err := a.EditText(ctx, text)
 	if err != nil {
 		return err

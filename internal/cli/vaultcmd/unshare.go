@@ -40,7 +40,12 @@ func newUnshare(a *app.App) *cobra.Command {
 			}
 			return args.Exactly("NAME", "USER")(cmd, given)
 		},
-		ValidArgsFunction: complete.Vaults(a, 1),
+		ValidArgsFunction: func(cmd *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
+			if o.all {
+				return complete.People(a)(cmd, given, word)
+			}
+			return complete.VaultThenPerson(a)(cmd, given, word)
+		},
 		RunE: func(cmd *cobra.Command, given []string) error {
 			o.user = given[len(given)-1]
 			if !o.all {
@@ -144,7 +149,7 @@ func (o *unshareOptions) one(ctx context.Context, account backend.Account, s bac
 	list, err := s.Unshare(ctx, info.ID, who.ID, progress.Step)
 	err = errors.Join(err, progress.Done())
 	if err != nil && list == nil { // nothing was removed
-		return nil, errors.Join(err, o.app.EndRotation(context.WithoutCancel(ctx), info, noted))
+		return nil, errors.Join(explain(err, info, "an admin or an owner"), o.app.EndRotation(context.WithoutCancel(ctx), info, noted))
 	}
 	return list, err
 }
@@ -221,7 +226,7 @@ func (o *rotateOptions) run(ctx context.Context) error {
 		return err
 	}
 	if len(due) > 0 {
-		return fmt.Errorf("to be changed where they are used: %w: %d", app.ErrFindings, len(due))
+		return fmt.Errorf("secrets to be changed where they are used: %w: %d", app.ErrFindings, len(due))
 	}
 	return nil
 }
