@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -24,8 +25,9 @@ type Place struct {
 
 // A LoggedIn is what Login and Signup did.
 type LoggedIn struct {
-	Profile string
-	New     bool // the profile was made for it
+	Profile    string
+	New        bool // the profile was made for it
+	URL, Email string
 	Vaults  []backend.Info
 }
 
@@ -81,7 +83,10 @@ func (a *App) join(ctx context.Context, p Place, enter func(backend.Driver, back
 	if err != nil {
 		return fail(err)
 	}
-	out := LoggedIn{}
+	if err := a.checkAddress(bound); err != nil {
+		return fail(err)
+	}
+	out := LoggedIn{URL: bound.URL, Email: bound.Email}
 	if out.Profile, err = a.profileFor(ctx, file, bound); err != nil {
 		return fail(err)
 	}
@@ -137,6 +142,22 @@ func (p Place) profile() (config.Profile, error) {
 		c.CA = abs
 	}
 	return c, nil
+}
+
+// checkAddress checks the address of a service.
+func (a *App) checkAddress(p config.Profile) error {
+	u, err := url.Parse(p.URL)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return Usagef("--url takes an address such as https://keys.example.com/api/v1, not %q", p.URL)
+	}
+	ip := net.ParseIP(u.Hostname())
+	if u.Scheme == "http" && p.InsecureHTTP == "" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return &UsageError{
+			Message: "without TLS everybody on the way reads what is sent to " + u.Host + ", tokens too: use https",
+			Try:     a.Again("--insecure-http"),
+		}
+	}
+	return nil
 }
 
 // bind keeps what the profile is bound to.

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
@@ -129,6 +131,7 @@ func (a *App) ToRotate(ctx context.Context, v vault.Vault, info backend.Info) ([
 			due = append(due, Due{e, d.Since, d.Who})
 		}
 	}
+	slices.SortFunc(due, func(a, b Due) int { return cmp.Or(cmp.Compare(a.Item.Name, b.Item.Name), cmp.Compare(a.Item.ID, b.Item.ID)) })
 	if len(done) > 0 {
 		_ = a.EndRotation(ctx, info, done) // else it is done the next time
 	}

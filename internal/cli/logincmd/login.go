@@ -108,7 +108,7 @@ func newLoginVault(a *app.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return report(a, "logged in", p.Place, l)
+			return report(a, "logged in", l)
 		},
 	}
 	p.add(cmd.Flags())
@@ -150,7 +150,7 @@ func NewSignup(a *app.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return report(a, "signed up", p.Place, l)
+			return report(a, "signed up", l)
 		},
 	}
 	p.add(cmd.Flags())
@@ -161,19 +161,19 @@ func NewSignup(a *app.App) *cobra.Command {
 	return cmd
 }
 
-func report(a *app.App, what string, p app.Place, l app.LoggedIn) error {
+func report(a *app.App, what string, l app.LoggedIn) error {
 	if a.Settings.FormatTyped {
 		names := []string{}
 		for _, v := range l.Vaults {
 			names = append(names, v.Name)
 		}
 		return a.Printer().Object(output.Object{
-			{Name: "profile", Value: l.Profile}, {Name: "new", Value: l.New}, {Name: "url", Value: p.URL}, {Name: "email", Value: p.Email},
+			{Name: "profile", Value: l.Profile}, {Name: "new", Value: l.New}, {Name: "url", Value: l.URL}, {Name: "email", Value: l.Email},
 			{Name: "vaults", Value: names},
 		})
 	}
 	m := a.Messages()
-	m.Notice(fmt.Sprintf("%s as %s at %s, profile %s", what, p.Email, p.URL, l.Profile))
+	m.Notice(fmt.Sprintf("%s as %s at %s, profile %s", what, l.Email, l.URL, l.Profile))
 	if l.Profile != a.Settings.Profile {
 		m.Warn("profile_made", fmt.Sprintf("the profile %s has vaults and stays as it was; for these use --profile %s, or for good: keyhold profile use %s",
 			a.Settings.Profile, l.Profile, l.Profile))

@@ -289,7 +289,16 @@ func newTrust(a *app.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r := backend.Recipient{Email: given[0], Fingerprint: text}
+			// That another key was trusted before is why the command is there.
+			r, err := s.Recipient(cmd.Context(), given[0])
+			var changed *backend.AlarmError
+			if err != nil && !(errors.As(err, &changed) && changed.Code == backend.ChangedKey && r.ID != "") {
+				return unknownUser(err, given[0])
+			}
+			r.Trusted = false
+			if err := a.Confirms(cmd.Context(), r, text); err != nil {
+				return err
+			}
 			if err := s.Trust(cmd.Context(), r); err != nil {
 				return unknownUser(err, given[0])
 			}
