@@ -28,7 +28,7 @@ type LoggedIn struct {
 	Profile    string
 	New        bool // the profile was made for it
 	URL, Email string
-	Vaults  []backend.Info
+	Vaults     []backend.Info
 }
 
 // Login binds a profile to an account and opens it. It is the chosen profile if

@@ -131,7 +131,9 @@ func (a *App) ToRotate(ctx context.Context, v vault.Vault, info backend.Info) ([
 			due = append(due, Due{e, d.Since, d.Who})
 		}
 	}
-	slices.SortFunc(due, func(a, b Due) int { return cmp.Or(cmp.Compare(a.Item.Name, b.Item.Name), cmp.Compare(a.Item.ID, b.Item.ID)) })
+	slices.SortFunc(due, func(a, b Due) int {
+		return cmp.Or(cmp.Compare(a.Item.Name, b.Item.Name), cmp.Compare(a.Item.ID, b.Item.ID))
+	})
 	if len(done) > 0 {
 		_ = a.EndRotation(ctx, info, done) // else it is done the next time
 	}
