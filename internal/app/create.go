@@ -8,7 +8,6 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/keyhold/keyhold/internal/backend"
-	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -89,6 +88,9 @@ func (a *App) firstVault() (name, profile string) {
 // questions are asked, so that nothing is made if one of them is not answered.
 func (a *App) AskFirst(ctx context.Context) error {
 	name, profile := a.firstVault()
+	if a.IsBound(profile) {
+		return nil // the account is there
+	}
 	path, err := a.StorePath(profile)
 	if err != nil {
 		return err
@@ -103,7 +105,7 @@ func (a *App) CreateVault(ctx context.Context, n backend.NewVault) (backend.Info
 	name, profile := a.split(n.Name)
 	name = norm.NFC.String(name)
 	n.Name = name
-	if (n.Shared || n.Compatible) && a.BackendOf(profile) == config.LocalBackend {
+	if (n.Shared || n.Compatible) && !a.IsBound(profile) {
 		return backend.Info{}, fmt.Errorf("the vaults on this machine are neither shared nor read by other clients: %w", errors.ErrUnsupported)
 	}
 	if err := vault.CheckVaultName(name); err != nil {

@@ -10,7 +10,9 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
+	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/keyring"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/kv/bolt"
@@ -177,6 +179,9 @@ func (d *doctor) account(ctx context.Context) {
 	case errors.As(err, &none):
 		d.ok("account", "there is none yet")
 		return
+	case errors.Is(err, backend.ErrSignedOut):
+		d.bad("account", "keyhold login vault"+d.Where(false), "%v", err)
+		return
 	case err != nil:
 		d.bad("account", "keyhold doctor", "%v", err)
 		return
@@ -201,11 +206,17 @@ func (d *doctor) account(ctx context.Context) {
 	}
 }
 
-// store reads the whole store of the profile.
+// store reads the whole store of the profile: its vaults or, at a service, what
+// this machine remembers and its copies.
 func (d *doctor) store(ctx context.Context) {
 	path, err := d.StorePath(d.Settings.Profile)
 	if err != nil {
 		return
+	}
+	mend := "keep a copy, and put a backup in its place"
+	if d.IsBound(d.Settings.Profile) {
+		d.service(ctx)
+		path, mend = filepath.Join(filepath.Dir(path), "state.db"), "keep a copy, delete it, and log in again: fingerprints have to be compared anew"
 	}
 	info, err := os.Stat(path)
 	if err != nil {
@@ -215,10 +226,51 @@ func (d *doctor) store(ctx context.Context) {
 	err = bolt.New(path).Check(ctx)
 	switch {
 	case errors.Is(err, kv.ErrDamaged):
-		d.bad("store", "cp "+Quote(path)+" "+Quote(path+".damaged-copy"), "%v; keep a copy, and put a backup in its place", err)
+		d.bad("store", "cp "+Quote(path)+" "+Quote(path+".damaged-copy"), "%v; %s", err, mend)
 	case err != nil:
 		d.bad("store", "keyhold doctor", "%v", err)
 	default:
 		d.ok("store", "%s is sound, %d bytes", path, info.Size())
+	}
+}
+
+// service looks at the tokens of a bound profile and at the age of its copies.
+// The service itself is not asked.
+func (d *doctor) service(ctx context.Context) {
+	profile := d.Settings.Profile
+	in, err := d.SignedIn(ctx, profile)
+	switch {
+	case err != nil:
+		d.bad("tokens", "keyhold login vault"+d.Where(false), "%v", err)
+	case !in:
+		d.bad("tokens", "keyhold login vault"+d.Where(false), "this device is not signed in as %s", d.accountName(profile))
+	default:
+		d.ok("tokens", "this device is signed in as %s", d.accountName(profile))
+	}
+	var oldest, listed time.Time
+	var rekey []string
+	err = d.remembered(ctx, profile, func(tx kv.Tx, at device.Place) error {
+		list, err := at.Vaults(tx)
+		oldest, listed, rekey = time.Time{}, at.Listed(tx), nil
+		for _, v := range list {
+			if m, ok := at.Mark(tx, v.ID); ok && (oldest.IsZero() || m.Synced.Before(oldest)) {
+				oldest = m.Synced
+			}
+			if v.RekeyRequired {
+				rekey = append(rekey, v.Name)
+			}
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		d.bad("copies", "keyhold sync"+d.Where(false), "%v", err)
+	case oldest.IsZero():
+		d.ok("copies", "no vault was fetched yet")
+	default:
+		d.ok("copies", "the vaults were listed at %s; the oldest copy is of %s", listed.Format(time.RFC3339), oldest.Format(time.RFC3339))
+	}
+	for _, name := range rekey {
+		d.bad("keys", "keyhold vault rekey "+Quote(name)+d.Where(false), "the vault %q needs a new key: a member was removed", name)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -24,9 +25,10 @@ type Place struct {
 
 // A LoggedIn is what Login and Signup did.
 type LoggedIn struct {
-	Profile string
-	New     bool // the profile was made for it
-	Vaults  []backend.Info
+	Profile    string
+	New        bool // the profile was made for it
+	URL, Email string
+	Vaults     []backend.Info
 }
 
 // Login binds a profile to an account and opens it. It is the chosen profile if
@@ -70,6 +72,9 @@ func (a *App) join(ctx context.Context, p Place, enter func(backend.Driver, back
 	if a.Settings.Offline {
 		return fail(backend.ErrOffline)
 	}
+	if err := a.keepsThings(a.Settings.Profile); err != nil {
+		return fail(err)
+	}
 	file, err := a.Config()
 	if err != nil {
 		return fail(err)
@@ -78,7 +83,10 @@ func (a *App) join(ctx context.Context, p Place, enter func(backend.Driver, back
 	if err != nil {
 		return fail(err)
 	}
-	out := LoggedIn{}
+	if err := a.checkAddress(bound); err != nil {
+		return fail(err)
+	}
+	out := LoggedIn{URL: bound.URL, Email: bound.Email}
 	if out.Profile, err = a.profileFor(ctx, file, bound); err != nil {
 		return fail(err)
 	}
@@ -122,7 +130,7 @@ func (a *App) join(ctx context.Context, p Place, enter func(backend.Driver, back
 
 // profile returns what the configuration says of a profile that is bound to p.
 func (p Place) profile() (config.Profile, error) {
-	c := config.Profile{Backend: cmp.Or(p.Backend, "vaultctl"), URL: strings.TrimSuffix(p.URL, "/"), Email: p.Email}
+	c := config.Profile{Backend: cmp.Or(p.Backend, "vaultctl"), URL: strings.TrimSuffix(p.URL, "/"), Email: strings.ToLower(strings.TrimSpace(p.Email))}
 	if p.InsecureHTTP {
 		c.InsecureHTTP = "true"
 	}
@@ -134,6 +142,22 @@ func (p Place) profile() (config.Profile, error) {
 		c.CA = abs
 	}
 	return c, nil
+}
+
+// checkAddress checks the address of a service.
+func (a *App) checkAddress(p config.Profile) error {
+	u, err := url.Parse(p.URL)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return Usagef("--url takes an address such as https://keys.example.com/api/v1, not %q", p.URL)
+	}
+	ip := net.ParseIP(u.Hostname())
+	if u.Scheme == "http" && p.InsecureHTTP == "" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return &UsageError{
+			Message: "without TLS everybody on the way reads what is sent to " + u.Host + ", tokens too: use https",
+			Try:     a.Again("--insecure-http"),
+		}
+	}
+	return nil
 }
 
 // bind keeps what the profile is bound to.
@@ -232,9 +256,13 @@ func (a *App) hasNothing(_ context.Context, profile string) (bool, error) {
 }
 
 // Logout ends the session of this device at the service of the chosen profile,
-// and the session on this machine. With forget the profile itself is forgotten.
+// and the session on this machine. With forget the profile is bound to nothing
+// afterwards, and the mirrors go; pins stay.
 func (a *App) Logout(ctx context.Context, forget bool) error {
 	profile := a.Settings.Profile
+	if err := a.keepsThings(profile); err != nil {
+		return err
+	}
 	driver, deps, err := a.driver(profile)
 	if err != nil {
 		return err
@@ -245,6 +273,7 @@ func (a *App) Logout(ctx context.Context, forget bool) error {
 			Try:     "keyhold lock",
 		}
 	}
+	login, known := loginOf(ctx, deps.Device)
 	if err := driver.Logout(ctx, deps); err != nil {
 		return err
 	}
@@ -254,19 +283,24 @@ func (a *App) Logout(ctx context.Context, forget bool) error {
 	if !forget {
 		return nil
 	}
+	if known == nil {
+		if err := a.forgetAccount(ctx, deps.Device, login, false); err != nil {
+			return err
+		}
+	}
 	file, err := a.Config()
 	if err != nil {
 		return err
 	}
 	return file.Update(func(e *config.Edit) error {
-		if profile == config.DefaultProfile {
-			for _, member := range []string{"backend", "url", "email", "ca", "insecure_http", "vault"} {
-				if err := e.Unset("profiles." + profile + "." + member); err != nil {
-					return err
-				}
-			}
-			return nil
+		if profile != config.DefaultProfile {
+			return e.RemoveProfile(profile)
 		}
-		return e.RemoveProfile(profile)
+		for _, member := range []string{"backend", "url", "email", "ca", "insecure_http", "vault"} {
+			if err := e.Unset("profiles." + profile + "." + member); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // Peek returns the account of the open session without renewing it, or
-// device.ErrNoSession. Nothing is asked and no password source is used.
+// device.ErrNoSession. Nothing is asked, no password source is used, and a service
+// is not reached.
 func (a *App) Peek(ctx context.Context) (backend.Account, error) {
 	return a.peek(ctx, a.Settings.Profile)
 }
@@ -26,6 +27,7 @@ func (a *App) peek(ctx context.Context, profile string) (backend.Account, error)
 	if err != nil {
 		return nil, err
 	}
+	deps.Service.Offline, deps.Warn = true, nil
 	return driver.Open(ctx, deps, s.Keys())
 }
 

@@ -124,6 +124,15 @@ func (a *App) openTransient(ctx context.Context, profile string) (backend.Accoun
 	return a.open(ctx, profile, keys, nil)
 }
 
+// keepsThings returns an error for a profile from a file: nothing of it is kept
+// on this machine.
+func (a *App) keepsThings(profile string) error {
+	if config.IsProfileFile(profile) {
+		return Usagef("%s takes a profile of this machine, and %s is a file: nothing of it is kept here", a.Command, profile)
+	}
+	return nil
+}
+
 // config returns what the configuration would say of p.
 func (p profileFile) config() config.Profile {
 	c := config.Profile{Backend: p.Backend, URL: p.URL, Email: p.Email, Vault: p.Vault}
@@ -223,6 +232,9 @@ func (v pinnedVault) put(tx kv.Tx, at device.Place) error {
 // nothing: address, account, pins. It holds no secret.
 func (a *App) ExportProfile(ctx context.Context) ([]byte, error) {
 	profile := a.Settings.Profile
+	if err := a.keepsThings(profile); err != nil {
+		return nil, err
+	}
 	_, deps, err := a.driver(profile)
 	if err != nil {
 		return nil, err
@@ -258,7 +270,7 @@ func (a *App) ExportProfile(ctx context.Context) ([]byte, error) {
 		return nil
 	})
 	if errors.Is(err, device.ErrNoLogin) {
-		return nil, backend.ErrSignedOut
+		return nil, a.signedOut(profile)
 	}
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/keyhold/keyhold/internal/config"
+	"github.com/keyhold/keyhold/internal/device"
 )
 
 // CreateProfile makes a profile whose vaults will be on this machine.
@@ -83,10 +84,19 @@ func (a *App) RenameProfile(ctx context.Context, name, to string) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("rename the store: %w", err)
 	}
+	var bound *device.Account
+	if a.IsBound(name) {
+		if bound, err = a.renameAccount(ctx, name, to); err != nil {
+			return fmt.Errorf("rename the account: %w", err)
+		}
+	}
 	if err := f.RenameProfile(name, to); err != nil {
 		return err
 	}
-	return a.forgetProfile(name, from)
+	if bound != nil {
+		err = a.dropAccount(ctx, bound)
+	}
+	return errors.Join(err, a.forgetProfile(name, from))
 }
 
 // forgetProfile removes what is kept of a profile outside of the configuration.
@@ -111,7 +121,8 @@ func removeFile(path string) error {
 	return nil
 }
 
-// DeleteProfile removes a profile with its vaults on this machine, for good.
+// DeleteProfile removes a profile with its vaults on this machine, for good;
+// those at a service stay there.
 // The store goes first: a profile of the same name must not find it later.
 func (a *App) DeleteProfile(ctx context.Context, name string) error {
 	if name == config.DefaultProfile {
@@ -128,8 +139,18 @@ func (a *App) DeleteProfile(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.ConfirmName(ctx, fmt.Sprintf("This deletes the profile %s and its vaults in %s, for good.", name, path), name); err != nil {
+	warning := fmt.Sprintf("This deletes the profile %s and its vaults in %s, for good.", name, path)
+	if a.IsBound(name) {
+		warning = fmt.Sprintf("This deletes the profile %s and all that this machine has of the account %s: copies, and whom it trusts.\n"+
+			"What is at the service stays there.", name, a.accountName(name))
+	}
+	if err := a.ConfirmName(ctx, warning, name); err != nil {
 		return err
+	}
+	if a.IsBound(name) {
+		if err := a.deleteAccount(ctx, name); err != nil {
+			return err
+		}
 	}
 	if _, err := a.EndSessions(ctx, name); err != nil {
 		return err

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
@@ -22,8 +24,12 @@ type Due struct {
 	Who   string
 }
 
-// state returns the store of what this machine remembers.
+// state returns the store of what this machine remembers, or of what a profile
+// from a file does as long as this process runs.
 func (a *App) state() (kv.DB, error) {
+	if t, ok := a.passing[a.chosen().profile]; ok {
+		return t.account.State(), nil
+	}
 	home, err := a.Home()
 	if err != nil {
 		return nil, err
@@ -125,6 +131,9 @@ func (a *App) ToRotate(ctx context.Context, v vault.Vault, info backend.Info) ([
 			due = append(due, Due{e, d.Since, d.Who})
 		}
 	}
+	slices.SortFunc(due, func(a, b Due) int {
+		return cmp.Or(cmp.Compare(a.Item.Name, b.Item.Name), cmp.Compare(a.Item.ID, b.Item.ID))
+	})
 	if len(done) > 0 {
 		_ = a.EndRotation(ctx, info, done) // else it is done the next time
 	}

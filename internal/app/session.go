@@ -19,8 +19,8 @@ type NoKeyringError struct{ Reason string }
 
 func (e *NoKeyringError) Error() string { return "no keyring can keep the session: " + e.Reason }
 
-// A NoVaultError reports a home in which nothing was ever stored.
-type NoVaultError struct{ Path string }
+// A NoVaultError reports a profile in which nothing was ever stored.
+type NoVaultError struct{ Path string } // its file, or the account
 
 func (e *NoVaultError) Error() string { return "no vault in " + e.Path }
 
@@ -82,10 +82,22 @@ func (a *App) AccountOf(ctx context.Context, profile string) (backend.Account, e
 	return a.open(ctx, profile, keys, a.tryStart(ctx, profile, keys))
 }
 
-// explainNoAccount makes backend.ErrNoAccount a *NoVaultError.
+// explainNoAccount makes backend.ErrNoAccount a *NoVaultError or, at a service,
+// a backend.ErrSignedOut.
 func (a *App) explainNoAccount(profile string, err error) error {
-	if !errors.Is(err, backend.ErrNoAccount) {
+	switch {
+	case !errors.Is(err, backend.ErrNoAccount):
 		return err
+	case a.IsBound(profile):
+		return a.signedOut(profile)
+	}
+	return a.noVault(profile)
+}
+
+// noVault returns the *NoVaultError of a profile.
+func (a *App) noVault(profile string) error {
+	if a.IsBound(profile) {
+		return &NoVaultError{"the account " + a.accountName(profile)}
 	}
 	path, err := a.StorePath(profile)
 	if err != nil {
@@ -267,6 +279,9 @@ type Unlocked struct {
 // whatever is open already. With export its key is in no keyring but in the token.
 func (a *App) Unlock(ctx context.Context, l device.Limits, export bool) (Unlocked, error) {
 	profile := a.Settings.Profile
+	if err := a.keepsThings(profile); err != nil {
+		return Unlocked{}, err
+	}
 	a.sweepScratch()
 	if _, err := a.Describe(ctx); err != nil {
 		return Unlocked{}, err
@@ -348,7 +363,7 @@ func (a *App) keep(ctx context.Context, profile string, change func(secret.Bytes
 }
 
 // Describe tells about the account of the chosen profile what needs no key. It
-// returns a *NoVaultError if there is none.
+// returns a *NoVaultError if there is none, or a backend.ErrSignedOut.
 func (a *App) Describe(ctx context.Context) (backend.Description, error) {
 	driver, deps, err := a.driver(a.Settings.Profile)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/keyhold/keyhold/internal/backend"
-	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/seal"
 	"github.com/keyhold/keyhold/internal/vault"
 )
@@ -159,11 +158,11 @@ func (a *App) ParseFingerprint(typed string) (string, error) {
 // Whose says in a question where the vaults of the command are: on this machine,
 // or of which account.
 func (a *App) Whose() string {
-	p := a.profileOf(a.chosen().profile)
-	if p.Backend == config.LocalBackend {
+	profile := a.chosen().profile
+	if !a.IsBound(profile) {
 		return "on this machine"
 	}
-	return fmt.Sprintf("of %s at %s", p.Email, p.URL)
+	return "of " + a.accountName(profile)
 }
 
 // ProfileInUse returns the profile that the command works in.

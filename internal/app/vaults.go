@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
@@ -61,8 +62,8 @@ func (a *App) findVault(ctx context.Context, profile, name string) (backend.Acco
 	if err != nil {
 		return nil, backend.Info{}, err
 	}
-	if len(infos) == 0 {
-		return nil, backend.Info{}, a.explainNoAccount(profile, backend.ErrNoAccount)
+	if len(infos) == 0 || name == "" && !slices.ContainsFunc(infos, func(i backend.Info) bool { return i.Default }) {
+		return nil, backend.Info{}, a.noVault(profile)
 	}
 	var found []backend.Info
 	for _, i := range infos {
@@ -102,7 +103,10 @@ func (a *App) OpenVault(ctx context.Context, name string) (vault.Vault, backend.
 		return nil, backend.Info{}, err
 	}
 	v, err := account.Vault(ctx, info.ID)
-	if err != nil {
+	switch {
+	case errors.Is(err, backend.ErrNotAccepted):
+		return nil, backend.Info{}, &NotFoundError{What: "accepted vault", Name: info.Name, Try: "keyhold vault accept " + Quote(info.Name), Kind: backend.ErrNotAccepted}
+	case err != nil:
 		return nil, backend.Info{}, fmt.Errorf("vault %q: %w", info.Name, err)
 	}
 	return v, info, nil

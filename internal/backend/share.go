@@ -44,7 +44,8 @@ type Sharer interface {
 	// Members returns who has the vault, in the order in which they came. One
 	// whose keys the service does not show has no Fingerprint.
 	Members(ctx context.Context, vaultID string) ([]Member, error)
-	// Recipient finds somebody by e-mail or id.
+	// Recipient finds somebody by e-mail or id. It comes along with the error if
+	// another key was trusted before, so that Trust can be asked.
 	Recipient(ctx context.Context, user string) (Recipient, error)
 	// Trust trusts the key with the fingerprint of r from now on, in place of
 	// the one that was trusted before, if the service still shows it.

@@ -161,7 +161,7 @@ func (o outcome) hint(a *app.App, err error) string {
 		}
 	}
 	item := several != nil
-	for _, verb := range []string{"put", "get", "ls", "rm", "run"} {
+	for _, verb := range []string{"put", "get", "ls", "rm", "run", "vault rekey"} {
 		item = item || strings.Contains(try, "keyhold "+verb)
 	}
 	try, rest, runs := strings.Cut(try, " -- ")

@@ -128,8 +128,10 @@ func (a *account) Vaults(ctx context.Context) ([]backend.Info, error) {
 		for i, v := range list {
 			infos[i] = a.info(tx, v)
 		}
+		// A service tells times in seconds, within which the default one is first.
+		chosen := a.place.Default(tx).String()
 		slices.SortFunc(infos, func(x, y backend.Info) int {
-			return cmp.Or(x.Created.Compare(y.Created), cmp.Compare(x.ID, y.ID))
+			return cmp.Or(x.Created.Compare(y.Created), isOther(x.ID, chosen)-isOther(y.ID, chosen), cmp.Compare(x.ID, y.ID))
 		})
 		if i := a.defaultOf(tx, infos); i >= 0 {
 			infos[i].Default = true
@@ -137,6 +139,13 @@ func (a *account) Vaults(ctx context.Context) ([]backend.Info, error) {
 		return nil
 	})
 	return infos, translate(err)
+}
+
+func isOther(id, chosen string) int {
+	if id == chosen {
+		return 0
+	}
+	return 1
 }
 
 // defaultOf returns which vault is the default one, or -1: the one that was

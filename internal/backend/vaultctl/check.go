@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/itemdb"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
@@ -68,6 +69,9 @@ func (c *checker) vault(ctx context.Context, k *opened) error {
 	g, _, err := c.now(ctx)
 	if err != nil {
 		return err
+	}
+	if !g.there {
+		return fmt.Errorf("there is no copy of vault %q on this machine to check: %w", g.listed.Name, backend.ErrOffline)
 	}
 	// What was verified before is verified again.
 	signer, ok, err := c.signer(ctx, g.listed.Sender)

@@ -83,7 +83,7 @@ func unreachable(err error) bool {
 // unsent reports whether a request surely had no effect: it was refused, or did
 // not leave this machine.
 func unsent(err error) bool {
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "dial" || op.Op == "proxyconnect") {
 		return true
 	}
 	e, ok := errors.AsType[*client.Error](err)

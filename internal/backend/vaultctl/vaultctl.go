@@ -181,6 +181,9 @@ func (v driver) create(ctx context.Context, d backend.Deps, password secret.Stri
 	if d.Service.Offline {
 		return secret.Bytes{}, backend.ErrOffline
 	}
+	if err := s.takes(ctx, n); err != nil {
+		return secret.Bytes{}, err
+	}
 	if err := v.register(ctx, s, password, n); err != nil {
 		return secret.Bytes{}, err
 	}
@@ -198,6 +201,23 @@ func (v driver) create(ctx context.Context, d backend.Deps, password secret.Stri
 		return secret.Bytes{}, fmt.Errorf("the account is made, but its first vault is not: %w", err)
 	}
 	return a.keySet().Marshal()
+}
+
+// takes reports whether the service takes new accounts, before the keys of one
+// are made.
+func (s *service) takes(ctx context.Context, n backend.Signup) error {
+	c, err := s.api.Server.Config(ctx)
+	switch {
+	case errors.Is(err, client.ErrNotFound): // it does not say
+		return nil
+	case err != nil:
+		return translate(err)
+	case c.RegistrationMode == "disabled":
+		return fmt.Errorf("the service takes no new accounts: %w", vault.ErrDenied)
+	case c.RegistrationMode == "invite" && n.Invite.Len() == 0:
+		return fmt.Errorf("the service takes new accounts by invite, and none is given: %w", vault.ErrInvalid)
+	}
+	return nil
 }
 
 // register makes the keys of a new account and registers it.

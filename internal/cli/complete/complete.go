@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/output"
 	"github.com/keyhold/keyhold/internal/ref"
 	"github.com/keyhold/keyhold/internal/vault"
@@ -108,6 +109,15 @@ func items(ctx context.Context, a *app.App, word string) []string {
 
 // Vaults offers the names of the vaults, for the first most arguments.
 func Vaults(a *app.App, most int) cobra.CompletionFunc {
+	return vaults(a, most, func(i backend.Info) bool { return !i.NotAccepted })
+}
+
+// NotAccepted offers the names of the vaults that are not accepted yet.
+func NotAccepted(a *app.App) cobra.CompletionFunc {
+	return vaults(a, 1, func(i backend.Info) bool { return i.NotAccepted })
+}
+
+func vaults(a *app.App, most int, which func(backend.Info) bool) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
 		if len(given) >= most || !ready(a, cmd) {
 			return nil, noFiles
@@ -122,15 +132,38 @@ func Vaults(a *app.App, most int) cobra.CompletionFunc {
 		}
 		var names []string
 		for _, i := range infos {
-			names = offer(names, i.Name, word)
+			if which(i) {
+				names = offer(names, i.Name, word)
+			}
 		}
 		return names, noFiles
 	}
 }
 
-// ItemThenField offers the items for the first argument, and then its fields.
-func ItemThenField(a *app.App) cobra.CompletionFunc {
-	first, second := Items(a, 1), Fields(a)
+// People offers the addresses of those who are trusted on this machine.
+func People(a *app.App) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		if !ready(a, cmd) {
+			return nil, noFiles
+		}
+		emails, err := a.Peers(cmd.Context())
+		if err != nil {
+			return nil, noFiles
+		}
+		var names []string
+		for _, e := range emails {
+			names = offer(names, e, word)
+		}
+		return names, noFiles
+	}
+}
+
+// VaultThenPerson offers the vaults for the first argument, and then people.
+func VaultThenPerson(a *app.App) cobra.CompletionFunc {
+	return then(Vaults(a, 1), People(a))
+}
+
+func then(first, second cobra.CompletionFunc) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
 		switch len(given) {
 		case 0:
@@ -141,6 +174,9 @@ func ItemThenField(a *app.App) cobra.CompletionFunc {
 		return nil, noFiles
 	}
 }
+
+// ItemThenField offers the items for the first argument, and then its fields.
+func ItemThenField(a *app.App) cobra.CompletionFunc { return then(Items(a, 1), Fields(a)) }
 
 // Fields offers the fields that the item of the first argument has.
 func Fields(a *app.App) cobra.CompletionFunc {

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
 	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/vault"
@@ -47,7 +48,7 @@ func edit(ctx context.Context, a *app.App, arg string) error {
 	if err != nil {
 		return err
 	}
-	change, err := ask(ctx, a, v, e)
+	change, err := ask(ctx, a, v, info, e)
 	if err != nil {
 		return err
 	}
@@ -82,13 +83,16 @@ func edit(ctx context.Context, a *app.App, arg string) error {
 }
 
 // ask has the user edit an item, and returns what was changed in it.
-func ask(ctx context.Context, a *app.App, v vault.Vault, e vault.Entry) (vault.Edit, error) {
+func ask(ctx context.Context, a *app.App, v vault.Vault, info backend.Info, e vault.Entry) (vault.Edit, error) {
 	before, err := v.Item(ctx, e.ID)
 	if err != nil {
 		return vault.Edit{}, err
 	}
 	text, err := sheetOf(before)
 	if err != nil {
+		return vault.Edit{}, err
+	}
+	if err := a.Reach(ctx, info); err != nil {
 		return vault.Edit{}, err
 	}
 	edited, err := a.EditText(ctx, text)

@@ -3,6 +3,7 @@ package itemcmd
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/text/unicode/norm"
@@ -97,6 +98,11 @@ func (o *putOptions) run(ctx context.Context) error {
 	}
 	if given, err = o.complete(t, given); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(given, func(as assignment) bool { return as.from == asked || as.from == made }) {
+		if err := o.app.Reach(ctx, t.info); err != nil {
+			return err
+		}
 	}
 	g := gatherer{app: o.app, item: o.name, given: given, recipe: o.recipe()}
 	if err := g.read(ctx); err != nil {

@@ -79,6 +79,11 @@ func (o *rmOptions) run(ctx context.Context) error {
 		l := lister{app: o.app}
 		return l.list(info, append(entries, o.wrecked()...))
 	}
+	if o.recursive || len(o.wrecks) > 0 {
+		if err := o.app.Reach(ctx, info); err != nil {
+			return err
+		}
+	}
 	if err := o.discard(ctx, v, info); err != nil {
 		return err
 	}

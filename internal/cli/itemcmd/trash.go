@@ -99,7 +99,10 @@ func emptyTrash(ctx context.Context, a *app.App) error {
 	if len(refs) == 0 {
 		return reportPurge(a, info, 0, "the trash is empty")
 	}
-	warning := fmt.Sprintf("This deletes what is in the trash (%d) of the vault %q on this machine, for good.", len(refs), output.Safe(info.Name))
+	if err := a.Reach(ctx, info); err != nil {
+		return err
+	}
+	warning := fmt.Sprintf("This deletes what is in the trash (%d) of the vault %q %s, for good.", len(refs), output.Safe(info.Name), a.Whose())
 	if err := a.ConfirmName(ctx, warning, info.Name); err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (o *rmOptions) discard(ctx context.Context, v vault.Vault, info backend.Inf
 	if len(o.wrecks) == 0 {
 		return nil
 	}
-	question := fmt.Sprintf("Delete for good what is left of damaged items (%d) of the vault %q on this machine?", len(o.wrecks), output.Safe(info.Name))
+	question := fmt.Sprintf("Delete for good what is left of damaged items (%d) of the vault %q %s?", len(o.wrecks), output.Safe(info.Name), o.app.Whose())
 	if err := o.app.Confirm(ctx, question); err != nil {
 		return err
 	}

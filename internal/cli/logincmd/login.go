@@ -44,6 +44,20 @@ func (p *placeFlags) add(f *pflag.FlagSet) {
 	f.BoolVar(&p.InsecureHTTP, "insecure-http", false, "allow an address without TLS on another machine")
 }
 
+// bound takes what the command line leaves out from the account that the chosen
+// profile is bound to.
+func (p *placeFlags) bound(a *app.App) {
+	b := a.Bound()
+	if p.URL != "" && p.URL != b.URL || p.Email != "" && p.Email != b.Email || b.URL == "" {
+		return
+	}
+	b.InsecureHTTP = b.InsecureHTTP || p.InsecureHTTP
+	if p.CA != "" {
+		b.CA = p.CA
+	}
+	p.Place = b
+}
+
 // complete asks for what the command line leaves out.
 func (p *placeFlags) complete(ctx context.Context, a *app.App) error {
 	for _, m := range []struct {
@@ -76,14 +90,17 @@ func newLoginVault(a *app.App) *cobra.Command {
 		Long: "Log in to an account with vaults at a service and open a session. The master password never leaves this machine: the\n" +
 			"service gets what is derived from it. What a password source says is the account's master password.\n\n" +
 			"The chosen profile is bound to the account if it has no vaults yet, else a new one, named after the host, which it says;\n" +
-			"`keyhold profile use` chooses it for good. A second login of an account takes the place of the first.\n\n" +
+			"`keyhold profile use` chooses it for good. A profile that is bound already needs neither --url nor --email, and a second\n" +
+			"login takes the place of the first.\n\n" +
 			"A wrong password is status 4, a service that cannot be reached status 9, an account that shows another key than before\n" +
 			"status 10.",
 		Example: "  keyhold login vault --url https://keys.example.com/api/v1 --email me@example.com\n" +
+			"  keyhold login vault --profile work\n" +
 			"  keyhold login vault --url https://10.0.0.5:8420/api/v1 --email me@example.com --ca ca.pem --profile work",
 		Args:              args.None(),
 		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			p.bound(a)
 			if err := p.complete(cmd.Context(), a); err != nil {
 				return err
 			}
@@ -91,7 +108,7 @@ func newLoginVault(a *app.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return report(a, "logged in", p.Place, l)
+			return report(a, "logged in", l)
 		},
 	}
 	p.add(cmd.Flags())
@@ -133,7 +150,7 @@ func NewSignup(a *app.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return report(a, "signed up", p.Place, l)
+			return report(a, "signed up", l)
 		},
 	}
 	p.add(cmd.Flags())
@@ -144,19 +161,19 @@ func NewSignup(a *app.App) *cobra.Command {
 	return cmd
 }
 
-func report(a *app.App, what string, p app.Place, l app.LoggedIn) error {
+func report(a *app.App, what string, l app.LoggedIn) error {
 	if a.Settings.FormatTyped {
-		var names []string
+		names := []string{}
 		for _, v := range l.Vaults {
 			names = append(names, v.Name)
 		}
 		return a.Printer().Object(output.Object{
-			{Name: "profile", Value: l.Profile}, {Name: "new", Value: l.New}, {Name: "url", Value: p.URL}, {Name: "email", Value: p.Email},
+			{Name: "profile", Value: l.Profile}, {Name: "new", Value: l.New}, {Name: "url", Value: l.URL}, {Name: "email", Value: l.Email},
 			{Name: "vaults", Value: names},
 		})
 	}
 	m := a.Messages()
-	m.Notice(fmt.Sprintf("%s as %s at %s, profile %s", what, p.Email, p.URL, l.Profile))
+	m.Notice(fmt.Sprintf("%s as %s at %s, profile %s", what, l.Email, l.URL, l.Profile))
 	if l.Profile != a.Settings.Profile {
 		m.Warn("profile_made", fmt.Sprintf("the profile %s has vaults and stays as it was; for these use --profile %s, or for good: keyhold profile use %s",
 			a.Settings.Profile, l.Profile, l.Profile))
@@ -171,8 +188,8 @@ func NewLogout(a *app.App) *cobra.Command {
 		Use:   "logout [vault]",
 		Short: "End the session of this device at a service",
 		Long: "End the session of this device at the service of the profile, here and there, and forget its tokens. Copies of vaults\n" +
-			"that are on this machine stay, sealed; `keyhold login vault` opens them again. --forget also forgets which account the\n" +
-			"profile is bound to.\n\n" +
+			"that are on this machine stay, sealed; `keyhold login vault` opens them again. --forget deletes them, and forgets which\n" +
+			"account the profile is bound to; whom this machine trusts there it remembers.\n\n" +
 			"A service that cannot be reached is no error. A profile whose vaults are on this machine is status 2: `keyhold lock`.",
 		Example:           "  keyhold logout\n  keyhold logout --forget --profile work",
 		Args:              args.Between(nil, "SERVICE"),
@@ -183,6 +200,9 @@ func NewLogout(a *app.App) *cobra.Command {
 			}
 			if err := a.Logout(cmd.Context(), forget); err != nil {
 				return err
+			}
+			if a.Settings.FormatTyped {
+				return a.Printer().Object(output.Object{{Name: "profile", Value: a.Settings.Profile}, {Name: "forgotten", Value: forget}})
 			}
 			a.Messages().Notice("logged out of the profile " + a.Settings.Profile)
 			return nil

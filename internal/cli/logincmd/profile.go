@@ -20,8 +20,8 @@ func NewProfile(a *app.App, whole bool) *cobra.Command {
 		Annotations: map[string]string{app.AnyProfile: "yes"},
 		Short:       "Make and choose profiles",
 		Long: "A profile is one world: a place where vaults live, with a master password of its own. The profile default always\n" +
-			"exists. --profile or KEYHOLD_PROFILE chooses one for a command, `keyhold profile use` for good. No command but\n" +
-			"`keyhold profile create` makes one: a profile that is not there is status 5.",
+			"exists. --profile or KEYHOLD_PROFILE chooses one for a command, `keyhold profile use` for good. Only `login`, `signup` and\n" +
+			"`keyhold profile create` make one: for any other command a profile that is not there is status 5.",
 		Example: "  keyhold profile create work\n  keyhold profile use work",
 	})
 	if whole {
@@ -72,8 +72,8 @@ func newProfileShow(a *app.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [NAME]",
 		Short: "Show what is known of a profile",
-		Long: "Show a profile: where its vaults live, the file that they are in, and what the configuration says of it. Without NAME\n" +
-			"the one in use. No password is needed. To back its vaults up, copy that file.",
+		Long: "Show a profile: where its vaults live, the file that they are in if that is this machine, and what the configuration says\n" +
+			"of it. Without NAME the one in use. No password is needed. To back vaults of this machine up, copy that file.",
 		Example:           "  keyhold profile show\n  keyhold profile show work --json",
 		Args:              args.Between(nil, "NAME"),
 		ValidArgsFunction: complete.Profiles(a, 1),
@@ -89,11 +89,15 @@ func newProfileShow(a *app.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			path, err := a.StorePath(name)
-			if err != nil {
-				return err
+			o := profileObject(a.Settings.Profile, f, name)
+			if !a.IsBound(name) {
+				path, err := a.StorePath(name)
+				if err != nil {
+					return err
+				}
+				o = o.With("path", path)
 			}
-			return a.Printer().Object(profileObject(a.Settings.Profile, f, name).With("path", path))
+			return a.Printer().Object(o)
 		},
 	}
 }
@@ -157,8 +161,8 @@ func newProfileRename(a *app.App) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rename OLD NEW",
 		Short: "Give a profile another name",
-		Long: "Give a profile another name, in the configuration and in the name of the file of its vaults. Its sessions end. The\n" +
-			"profile default keeps its name. A name that is taken is status 8.",
+		Long: "Give a profile another name, in the configuration and in the name of the file of its vaults; one of a service stays\n" +
+			"signed in. Its sessions end. The profile default keeps its name. A name that is taken is status 8.",
 		Example:           "  keyhold profile rename work job\n  keyhold profile rename job work",
 		Args:              args.Exactly("OLD", "NEW"),
 		ValidArgsFunction: complete.Profiles(a, 1),
@@ -178,7 +182,9 @@ func newProfileDelete(a *app.App) *cobra.Command {
 		Short:   "Delete a profile with its vaults on this machine, for good",
 		Long: "Delete a profile with its vaults on this machine. Nothing brings them back but a copy of their file. The command names\n" +
 			"that file and asks for the profile's name; --yes answers, and where nobody can be asked the status is 12. The profile\n" +
-			"default cannot be deleted.",
+			"default cannot be deleted.\n\n" +
+			"Of a profile of a service everything goes that this machine has of the account, and the session of this device there; the\n" +
+			"vaults at the service stay.",
 		Example:           "  keyhold profile delete work\n  keyhold profile delete work --yes",
 		Args:              args.Exactly("NAME"),
 		ValidArgsFunction: complete.Profiles(a, 1),

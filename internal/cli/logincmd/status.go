@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
 	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/device"
@@ -23,8 +24,8 @@ func NewStatus(a *app.App) *cobra.Command {
 		Use:     "status [--check [VAULT]]",
 		Aliases: []string{"whoami"},
 		Short:   "Show the profile, the account and whether it is unlocked",
-		Long: "Show where the profile's vaults live, the account with its fingerprint, which keyring is in use, and how long the\n" +
-			"session stays open. Nothing is asked, no password is needed, and no session is renewed.\n\n" +
+		Long: "Show where the profile's vaults live and whether this device is signed in there, the account with its fingerprint, which\n" +
+			"keyring is in use, and how long the session stays open. Vaults that need a new key are named. Nothing is asked, no password is needed, and no session is renewed.\n\n" +
 			"With --check nothing is printed: the status is 0 if the vaults (or the named one) are unlocked, else 4.",
 		Example: "  keyhold status\n" +
 			"  keyhold status --json\n" +
@@ -67,15 +68,30 @@ func status(ctx context.Context, a *app.App) error {
 		return err
 	}
 	o := output.Object{{Name: "profile", Value: profile}, {Name: "backend", Value: a.BackendOf(profile)}, {Name: "home", Value: home.Dir()}}
+	if b := a.Bound(); b.URL != "" {
+		in, err := a.SignedIn(ctx, profile)
+		if err != nil {
+			return err
+		}
+		o = o.With("url", b.URL).With("email", b.Email).With("signed_in", in)
+	}
 	desc, err := a.Describe(ctx)
 	var none *app.NoVaultError
 	switch {
 	case errors.As(err, &none):
 		o = o.With("account", "none")
+	case errors.Is(err, backend.ErrSignedOut):
 	case err != nil:
 		return err
 	default:
 		o = o.With("account", desc.ID).With("fingerprint", desc.Fingerprint).With("kdf", desc.Suite).With("created_at", desc.Created)
+	}
+	rekey, err := a.NeedRekey(ctx, profile)
+	if err != nil {
+		return err
+	}
+	if len(rekey) > 0 {
+		o = o.With("needs_rekey", rekey)
 	}
 	s, serr := a.PeekSession(ctx) // the keyring knows by then which one it is
 	ring, err := a.Keyring()

@@ -59,6 +59,9 @@ func check(ctx context.Context, a *app.App, account backend.Account, infos []bac
 	rows := []output.Object{}
 	found := &foundError{}
 	for _, info := range infos {
+		if info.NotAccepted { // there is nothing yet that it could be compared with
+			continue
+		}
 		problems, err := problemsOf(ctx, a, account, info)
 		if err != nil {
 			return err

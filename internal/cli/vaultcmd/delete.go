@@ -44,6 +44,9 @@ func remove(ctx context.Context, a *app.App, name string) error {
 	if !ok {
 		return fmt.Errorf("this place deletes no vaults: %w", errors.ErrUnsupported)
 	}
+	if err := a.ReachIn(ctx, account, info); err != nil {
+		return err
+	}
 	warning := fmt.Sprintf("This deletes the vault %q %s", output.Safe(info.Name), a.Whose())
 	if c, ok := account.(backend.Counter); ok {
 		items, trashed, err := c.CountItems(ctx, info.ID)
@@ -56,7 +59,7 @@ func remove(ctx context.Context, a *app.App, name string) error {
 		return err
 	}
 	if err := d.DeleteVault(ctx, info.ID); err != nil {
-		return err
+		return explain(err, info, "an owner")
 	}
 	if a.Settings.FormatTyped {
 		return a.Printer().Object(object(info))

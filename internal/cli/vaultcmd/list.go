@@ -18,8 +18,9 @@ func newList(a *app.App) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the vaults of the profile",
-		Long: "List the vaults, oldest first. A pipe gets the columns name, default, state, id. The state is open, locked,\n" +
-			"damaged, not accepted (`keyhold vault accept`) or needs rekey. Without any vault the list is empty, which is no error.",
+		Long: "List the vaults, oldest first. A pipe gets the columns name, default, state, id, role. The state is open, locked,\n" +
+			"damaged, not accepted (`keyhold vault accept`) or needs rekey; the role is owner, admin or member. Without any vault the\n" +
+			"list is empty, which is no error.",
 		Example: "  keyhold vault list\n  keyhold vault list --json",
 		Args:    args.None(),
 
@@ -52,5 +53,5 @@ func printVaults(a *app.App, infos []backend.Info) error {
 	for i, info := range infos {
 		rows[i] = object(info)
 	}
-	return a.Printer().List([]output.Column{{Name: "name"}, {Name: "default"}, {Name: "state"}, {Name: "id"}}, rows)
+	return a.Printer().List([]output.Column{{Name: "name"}, {Name: "default"}, {Name: "state"}, {Name: "id"}, {Name: "role"}}, rows)
 }

@@ -60,6 +60,9 @@ func (o *passwdOptions) run(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("the master password of this profile cannot be changed here: %w", errors.ErrUnsupported)
 	}
+	if err := o.app.ReachIn(ctx, account, backend.Info{}); err != nil {
+		return err
+	}
 	// The old one first: a wrong one is to be known before a new one is made up.
 	if _, err := o.app.Password(ctx, o.app.Settings.Profile); err != nil {
 		return err

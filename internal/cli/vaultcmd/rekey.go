@@ -47,7 +47,7 @@ func rekey(ctx context.Context, a *app.App, name string) error {
 	}
 	progress := a.Progress("rekey " + info.Name)
 	if err := errors.Join(r.Rekey(ctx, info.ID, progress.Step), progress.Done()); err != nil {
-		return err
+		return explain(err, info, "an admin or an owner")
 	}
 	if a.Settings.FormatTyped {
 		if _, info, err = a.FindVault(ctx, name); err != nil {

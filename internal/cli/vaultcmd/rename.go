@@ -36,7 +36,7 @@ func rename(ctx context.Context, a *app.App, old, name string) error {
 		return fmt.Errorf("this place renames no vaults: %w", errors.ErrUnsupported)
 	}
 	if err := r.RenameVault(ctx, info.ID, name); err != nil {
-		return err
+		return explain(err, info, "an admin or an owner")
 	}
 	if a.Settings.FormatTyped {
 		info.Name = name

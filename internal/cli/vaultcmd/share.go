@@ -2,6 +2,7 @@ package vaultcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"github.com/keyhold/keyhold/internal/cli/args"
 	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/output"
+	"github.com/keyhold/keyhold/internal/vault"
 )
 
 const trustText = "Before a key is wrapped for somebody, that person's fingerprint is compared: at a terminal three groups of it are left out,\n" +
@@ -33,7 +35,7 @@ func newShare(a *app.App) *cobra.Command {
 		Example: "  keyhold vault share team ada@example.com\n" +
 			"  keyhold vault share team ada@example.com --role admin",
 		Args:              args.Exactly("NAME", "USER"),
-		ValidArgsFunction: complete.Vaults(a, 1),
+		ValidArgsFunction: complete.VaultThenPerson(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.vault, o.user = args[0], args[1]
 			return o.run(cmd.Context())
@@ -58,9 +60,12 @@ func (o *shareOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if o.user == "" {
+		return app.Usagef("the user is empty")
+	}
 	r, err := s.Recipient(ctx, o.user)
 	if err != nil {
-		return err
+		return unknownUser(err, o.user)
 	}
 	if err := o.app.Confirms(ctx, r, o.fingerprint); err != nil {
 		return err
@@ -71,7 +76,7 @@ func (o *shareOptions) run(ctx context.Context) error {
 		}
 	}
 	if err := s.Share(ctx, info.ID, r, role); err != nil {
-		return err
+		return explain(err, info, "an admin or an owner")
 	}
 	if o.app.Settings.FormatTyped {
 		return o.app.Printer().Object(output.Object{
@@ -80,6 +85,22 @@ func (o *shareOptions) run(ctx context.Context) error {
 	}
 	o.app.Messages().Notice(fmt.Sprintf("shared the vault %q with %s", info.Name, name(r)))
 	return nil
+}
+
+// unknownUser explains that a service knows nobody of that name.
+func unknownUser(err error, user string) error {
+	if errors.Is(err, vault.ErrNotFound) {
+		return &app.NotFoundError{What: "user at the service", Name: user, Kind: vault.ErrNotFound}
+	}
+	return err
+}
+
+// explain says of what the role in a vault does not allow who may do it.
+func explain(err error, info backend.Info, who string) error {
+	if !errors.Is(err, vault.ErrDenied) || !info.Shared {
+		return err
+	}
+	return fmt.Errorf("the role %s in the vault %q does not allow this, %s may: %w", info.Role, info.Name, who, err)
 }
 
 // name is how a person is called in messages.
@@ -146,7 +167,7 @@ func newAccept(a *app.App) *cobra.Command {
 		Example: "  keyhold vault list\n  keyhold vault accept team\n  keyhold vault accept team --as acme",
 		Args:    args.Exactly("NAME"),
 
-		ValidArgsFunction: complete.Nothing,
+		ValidArgsFunction: complete.NotAccepted(a),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.vault = args[0]
 			return o.run(cmd.Context())
@@ -185,6 +206,15 @@ func (o *acceptOptions) run(ctx context.Context) error {
 	return nil
 }
 
+// done says what became of a vault, or prints it if a format was typed.
+func done(a *app.App, info backend.Info, what string) error {
+	if a.Settings.FormatTyped {
+		return a.Printer().Object(output.Object{{Name: "id", Value: info.ID}, {Name: "name", Value: info.Name}, {Name: "state", Value: what}})
+	}
+	a.Messages().Notice(fmt.Sprintf("%s the vault %q", what, info.Name))
+	return nil
+}
+
 func newDecline(a *app.App) *cobra.Command {
 	return &cobra.Command{
 		Use:               "decline NAME|ID",
@@ -192,7 +222,7 @@ func newDecline(a *app.App) *cobra.Command {
 		Long:              "Refuse a vault that somebody shared with you and that you have not accepted: you are no member of it any more.",
 		Example:           "  keyhold vault decline team",
 		Args:              args.Exactly("NAME"),
-		ValidArgsFunction: complete.Nothing,
+		ValidArgsFunction: complete.NotAccepted(a),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			s, info, err := a.Unaccepted(cmd.Context(), given[0])
 			if err != nil {
@@ -201,8 +231,7 @@ func newDecline(a *app.App) *cobra.Command {
 			if err := s.Decline(cmd.Context(), info.ID); err != nil {
 				return err
 			}
-			a.Messages().Notice(fmt.Sprintf("declined the vault %q", info.Name))
-			return nil
+			return done(a, info, "declined")
 		},
 	}
 }
@@ -221,14 +250,19 @@ func newLeave(a *app.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if info.Role == "owner" {
+				return &app.UsageError{
+					Message: fmt.Sprintf("an owner cannot leave the vault %q; deleting it takes it from everybody", info.Name),
+					Try:     "keyhold vault delete " + args.Quote(info.Name),
+				}
+			}
 			if err := a.Confirm(cmd.Context(), fmt.Sprintf("Leave the vault %q %s?", output.Safe(info.Name), a.Whose())); err != nil {
 				return err
 			}
 			if err := s.Leave(cmd.Context(), info.ID); err != nil {
 				return err
 			}
-			a.Messages().Notice(fmt.Sprintf("left the vault %q", info.Name))
-			return nil
+			return done(a, info, "left")
 		},
 	}
 }
@@ -242,7 +276,7 @@ func newTrust(a *app.App) *cobra.Command {
 			"new account, for example. Ask the person for it, not the service: `keyhold vault fingerprint` prints it there.",
 		Example:           "  keyhold vault trust ada@example.com --fingerprint \"00000 11111 ...\"",
 		Args:              args.Exactly("USER"),
-		ValidArgsFunction: complete.Nothing,
+		ValidArgsFunction: complete.People(a),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			if fingerprint == "" {
 				return app.Usagef("--fingerprint is missing: it is what that person says it is")
@@ -255,9 +289,21 @@ func newTrust(a *app.App) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r := backend.Recipient{Email: given[0], Fingerprint: text}
-			if err := s.Trust(cmd.Context(), r); err != nil {
+			// That another key was trusted before is why the command is there.
+			r, err := s.Recipient(cmd.Context(), given[0])
+			var changed *backend.AlarmError
+			if err != nil && !(errors.As(err, &changed) && changed.Code == backend.ChangedKey && r.ID != "") {
+				return unknownUser(err, given[0])
+			}
+			r.Trusted = false
+			if err := a.Confirms(cmd.Context(), r, text); err != nil {
 				return err
+			}
+			if err := s.Trust(cmd.Context(), r); err != nil {
+				return unknownUser(err, given[0])
+			}
+			if a.Settings.FormatTyped {
+				return a.Printer().Object(output.Object{{Name: "user", Value: given[0]}, {Name: "fingerprint", Value: text}, {Name: "trusted", Value: true}})
 			}
 			a.Messages().Notice("the key of " + given[0] + " is trusted on this machine")
 			return nil
@@ -275,7 +321,7 @@ func newFingerprint(a *app.App) *cobra.Command {
 			"with you; it is no secret and needs no session. With USER that of somebody, as the service shows it.",
 		Example:           "  keyhold vault fingerprint\n  keyhold vault fingerprint ada@example.com",
 		Args:              args.Between(nil, "USER"),
-		ValidArgsFunction: complete.Nothing,
+		ValidArgsFunction: complete.People(a),
 		RunE: func(cmd *cobra.Command, given []string) error {
 			r := backend.Recipient{Trusted: true}
 			if len(given) == 0 {
@@ -290,7 +336,7 @@ func newFingerprint(a *app.App) *cobra.Command {
 					return err
 				}
 				if r, err = s.Recipient(cmd.Context(), given[0]); err != nil {
-					return err
+					return unknownUser(err, given[0])
 				}
 			}
 			if a.Settings.FormatTyped {

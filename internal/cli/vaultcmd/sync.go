@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -57,6 +58,9 @@ func (o *syncOptions) run(ctx context.Context) error {
 		if o.rollback {
 			return fmt.Errorf("the vaults of this profile are on this machine: %w", errors.ErrUnsupported)
 		}
+		if o.app.Settings.FormatTyped {
+			return o.print(ctx, account, "")
+		}
 		o.app.Messages().Notice("the vaults of this profile are on this machine: there is nothing to fetch")
 		return nil
 	}
@@ -65,7 +69,8 @@ func (o *syncOptions) run(ctx context.Context) error {
 		id, what = info.ID, fmt.Sprintf("the vault %q", info.Name)
 	}
 	if o.rollback {
-		warning := fmt.Sprintf("This believes the service that the vault %q is older than this machine has seen it: what was changed since is lost.", output.Safe(info.Name))
+		warning := fmt.Sprintf("This believes the service that the vault %q %s is older than this machine has seen it: what was changed since is lost.",
+			output.Safe(info.Name), o.app.Whose())
 		if err := o.app.ConfirmName(ctx, warning, info.Name); err != nil {
 			return err
 		}
@@ -73,6 +78,18 @@ func (o *syncOptions) run(ctx context.Context) error {
 	if err := s.Sync(ctx, id, o.rollback); err != nil {
 		return err
 	}
+	if o.app.Settings.FormatTyped {
+		return o.print(ctx, account, id)
+	}
 	o.app.Messages().Notice("fetched " + what)
 	return nil
+}
+
+// print prints the vault that was fetched, or all of them.
+func (o *syncOptions) print(ctx context.Context, account backend.Account, id string) error {
+	infos, err := account.Vaults(ctx)
+	if err != nil {
+		return err
+	}
+	return printVaults(o.app, slices.DeleteFunc(infos, func(i backend.Info) bool { return id != "" && i.ID != id }))
 }

@@ -1,9 +1,11 @@
 package vaultcmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -40,7 +42,12 @@ func newUnshare(a *app.App) *cobra.Command {
 			}
 			return args.Exactly("NAME", "USER")(cmd, given)
 		},
-		ValidArgsFunction: complete.Vaults(a, 1),
+		ValidArgsFunction: func(cmd *cobra.Command, given []string, word string) ([]string, cobra.ShellCompDirective) {
+			if o.all {
+				return complete.People(a)(cmd, given, word)
+			}
+			return complete.VaultThenPerson(a)(cmd, given, word)
+		},
 		RunE: func(cmd *cobra.Command, given []string) error {
 			o.user = given[len(given)-1]
 			if !o.all {
@@ -78,6 +85,7 @@ func (o *unshareOptions) run(ctx context.Context) error {
 	var rows []output.Object
 	for _, info := range found {
 		list, err := o.one(ctx, account, s, info, member)
+		slices.SortFunc(list, func(a, b vault.Entry) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 		for _, e := range list {
 			rows = append(rows, output.Object{{Name: "name", Value: e.Name}, {Name: "type", Value: e.Type}, {Name: "vault", Value: info.Name}, {Name: "id", Value: e.ID}})
 		}
@@ -144,10 +152,27 @@ func (o *unshareOptions) one(ctx context.Context, account backend.Account, s bac
 	list, err := s.Unshare(ctx, info.ID, who.ID, progress.Step)
 	err = errors.Join(err, progress.Done())
 	if err != nil && list == nil { // nothing was removed
-		return nil, errors.Join(err, o.app.EndRotation(context.WithoutCancel(ctx), info, noted))
+		return nil, errors.Join(explain(err, info, "an admin or an owner"), o.app.EndRotation(context.WithoutCancel(ctx), info, noted))
+	}
+	if err != nil {
+		err = &halfDone{err, "keyhold vault rekey " + args.Quote(info.Name) + o.app.Where(false)}
 	}
 	return list, err
 }
+
+// A halfDone error reports somebody who was removed while the vault still has
+// the key that he knows.
+type halfDone struct {
+	error
+
+	try string
+}
+
+// Unwrap returns what went wrong.
+func (e *halfDone) Unwrap() error { return e.error }
+
+// Hint gives the vault its new key.
+func (e *halfDone) Hint() string { return e.try }
 
 type rotateOptions struct {
 	app *app.App
@@ -197,7 +222,7 @@ func (o *rotateOptions) run(ctx context.Context) error {
 	for _, name := range o.waive {
 		e, err := vault.FindEntry(ctx, v, name)
 		if errors.Is(err, vault.ErrNotFound) {
-			err = &app.NotFoundError{What: "item", Name: name, Try: "keyhold vault to-rotate", Kind: vault.ErrNotFound}
+			err = &app.NotFoundError{What: "item", Name: name, Try: strings.TrimSpace("keyhold vault to-rotate " + o.vault), Kind: vault.ErrNotFound}
 		}
 		if err != nil {
 			return err
@@ -221,7 +246,7 @@ func (o *rotateOptions) run(ctx context.Context) error {
 		return err
 	}
 	if len(due) > 0 {
-		return fmt.Errorf("to be changed where they are used: %w: %d", app.ErrFindings, len(due))
+		return fmt.Errorf("secrets to be changed where they are used: %w: %d", app.ErrFindings, len(due))
 	}
 	return nil
 }
