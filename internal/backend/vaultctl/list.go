@@ -2,6 +2,7 @@ package vaultctl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -152,7 +153,8 @@ func (a *account) putListed(tx kv.Tx, v device.Vault, rollback bool) (fault, err
 			pin.KeyVersion, pin.Check, pin.Wrap = v.KeyVersion, [32]byte{}, [32]byte{}
 		}
 		pin.Revision = v.Revision
-		if err := a.place.PutPin(tx, v.ID, pin); err != nil {
+		// The mirror is newer than what is believed now: it is made anew.
+		if err := errors.Join(a.place.PutPin(tx, v.ID, pin), a.place.DeleteMark(tx, v.ID)); err != nil {
 			return nil, err
 		}
 	}

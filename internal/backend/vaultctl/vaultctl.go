@@ -88,7 +88,7 @@ func (v driver) unlock(ctx context.Context, d backend.Deps, password secret.Stri
 	if err != nil {
 		return secret.Bytes{}, err
 	}
-	return v.keysOf(ctx, d, o)
+	return v.keysOf(ctx, d, o, false)
 }
 
 // changedElsewhere reports whether the service derives from another salt than
@@ -102,15 +102,21 @@ func (v driver) changedElsewhere(ctx context.Context, d backend.Deps, l device.L
 	return err == nil && string(kdf.Salt) != string(l.Salt)
 }
 
-// keysOf opens the vaults of an account that is open, which it wipes.
-func (v driver) keysOf(ctx context.Context, d backend.Deps, o owner) (secret.Bytes, error) {
+// keysOf opens the vaults of an account that is open, which it wipes. After a
+// login the list is asked for, however new the one that is here is.
+func (v driver) keysOf(ctx context.Context, d backend.Deps, o owner, login bool) (secret.Bytes, error) {
 	defer o.wipe()
 	set := seal.KeySet{User: o.User, Identity: o.identity, RSA: o.rsa}
 	a, err := v.account(d, o.Login, set)
 	if err != nil {
 		return secret.Bytes{}, err
 	}
-	if err := a.refreshList(ctx); err != nil && !errors.Is(err, backend.ErrSignedOut) && !errors.Is(err, backend.ErrOffline) {
+	if login {
+		err = a.syncList(ctx, nil)
+	} else if err = a.refreshList(ctx); errors.Is(err, backend.ErrSignedOut) || errors.Is(err, backend.ErrOffline) {
+		err = nil // what is here can be opened
+	}
+	if err != nil {
 		return secret.Bytes{}, err
 	}
 	if err := a.openAll(ctx, &o); err != nil {
@@ -128,7 +134,7 @@ func (v driver) login(ctx context.Context, d backend.Deps, password secret.Strin
 	if err != nil {
 		return secret.Bytes{}, err
 	}
-	return v.keysOf(ctx, d, o)
+	return v.keysOf(ctx, d, o, true)
 }
 
 func (v driver) logout(ctx context.Context, d backend.Deps) error {
