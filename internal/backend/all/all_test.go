@@ -9,8 +9,10 @@ import (
 
 func TestRegistry(t *testing.T) {
 	t.Parallel()
-	if d, err := all.Registry().Driver("local"); err != nil || d.Name != "local" || d.Summary == "" {
-		t.Errorf("Driver(local) = %q, %v", d.Name, err)
+	for _, name := range []string{"local", "vaultctl"} {
+		if d, err := all.Registry().Driver(name); err != nil || d.Name != name || d.Summary == "" {
+			t.Errorf("Driver(%s) = %q, %v", name, d.Name, err)
+		}
 	}
 	if _, err := all.Registry().Driver("cloud"); !errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("Driver(cloud): %v, want ErrUnsupported", err)

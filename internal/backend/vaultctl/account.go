@@ -201,7 +201,7 @@ func (a *account) Vault(ctx context.Context, id string) (vault.Vault, error) {
 	if err != nil {
 		return nil, translate(err)
 	}
-	return a.box(e)
+	return a.box(e), nil
 }
 
 // entry returns the key of a vault: that of the session if it is the current

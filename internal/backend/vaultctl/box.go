@@ -47,10 +47,10 @@ func (a *account) opened(e seal.VaultEntry, check [32]byte) (opened, error) {
 	return opened{sealer, e, check}, nil
 }
 
-func (a *account) box(k opened) (*box, error) {
+func (a *account) box(k opened) *box {
 	b := &box{a: a, id: k.entry.Vault, mirror: a.place.Mirror(k.entry.Vault)}
 	b.open.Store(&k)
-	return b, nil
+	return b
 }
 
 // Close forgets the key; whatever is asked of b afterwards is vault.ErrLocked.

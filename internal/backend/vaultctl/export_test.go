@@ -2,6 +2,7 @@ package vaultctl
 
 import (
 	"io"
+	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/seal"
@@ -10,5 +11,5 @@ import (
 
 // QuickDriver is the driver with other ways to do what takes seconds.
 func QuickDriver(makeRSA func(io.Reader) (seal.RSAKey, error), derive func(seal.Suite, secret.String, []byte) (seal.MasterKey, error)) backend.Driver {
-	return driver{makeRSA, derive}.backend()
+	return driver{makeRSA, derive, 100 * time.Millisecond}.backend()
 }

@@ -14,12 +14,8 @@ import (
 	api "github.com/keyhold/keyhold/pkg/client/vaultctl"
 )
 
-const (
-	// patience is how long a read waits for the service where it has a copy.
-	patience = 2 * time.Second
-	// maxAge is how old a copy may be where the settings say nothing.
-	maxAge = 5 * time.Minute
-)
+// maxAge is how old a copy may be where the settings say nothing.
+const maxAge = 5 * time.Minute
 
 // due reports whether a copy of that age has to be synced before it is read.
 func (a *account) due(synced time.Time, stale bool) bool {
@@ -53,7 +49,7 @@ func (a *account) online(ctx context.Context, copied time.Time, fn func(context.
 	if copied.IsZero() {
 		return fn(ctx)
 	}
-	short, cancel := context.WithTimeout(ctx, patience)
+	short, cancel := context.WithTimeout(ctx, a.patience)
 	defer cancel()
 	err := fn(short)
 	if err == nil || ctx.Err() != nil || !unreachable(err) {

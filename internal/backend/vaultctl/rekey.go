@@ -41,10 +41,7 @@ func (a *account) rekey(ctx context.Context, id seal.ID, o *owner, progress func
 	if err != nil {
 		return err
 	}
-	b, err := a.box(k)
-	if err != nil {
-		return err
-	}
+	b := a.box(k)
 	return b.turn(ctx, func() error {
 		for range tries {
 			err := b.rekey(ctx, o, progress)
@@ -133,7 +130,7 @@ func (b *box) rekey(ctx context.Context, o *owner, progress func(done, total int
 	if req.NewKeys, err = b.a.wraps(o, people, next); err != nil {
 		return err
 	}
-	return b.replaceKey(ctx, g.listed, next, req, o, m)
+	return b.replaceKey(ctx, g.listed, req, o, m)
 }
 
 // recipients returns the people for whom the key is to be wrapped. Each has to
@@ -237,7 +234,7 @@ func (a *account) wraps(o *owner, people []person, e seal.VaultEntry) ([]api.Mem
 
 // replaceKey sends a rekey, finds out what came of it, and opens everything
 // under the new key as the service has it then.
-func (b *box) replaceKey(ctx context.Context, v device.Vault, e seal.VaultEntry, req api.RekeyRequest, o *owner, m *meter) error {
+func (b *box) replaceKey(ctx context.Context, v device.Vault, req api.RekeyRequest, o *owner, m *meter) error {
 	if err := b.markStale(ctx); err != nil {
 		return err
 	}

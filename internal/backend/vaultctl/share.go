@@ -117,10 +117,7 @@ func (a *account) readable(ctx context.Context, id seal.ID) ([]vault.Entry, erro
 	if err != nil {
 		return nil, translate(err)
 	}
-	b, err := a.box(k)
-	if err != nil {
-		return nil, err
-	}
+	b := a.box(k)
 	if err := b.turn(ctx, func() error { return b.sync(ctx, true) }); err != nil {
 		return nil, translate(err)
 	}

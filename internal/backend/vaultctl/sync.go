@@ -319,9 +319,6 @@ func (a *account) syncVault(ctx context.Context, id seal.ID) error {
 	if err != nil {
 		return translate(err)
 	}
-	b, err := a.box(k)
-	if err != nil {
-		return err
-	}
+	b := a.box(k)
 	return translate(b.turn(ctx, func() error { return b.sync(ctx, false) }))
 }

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/device"
@@ -32,11 +33,13 @@ import (
 type driver struct {
 	makeRSA func(io.Reader) (seal.RSAKey, error)
 	derive  func(seal.Suite, secret.String, []byte) (seal.MasterKey, error)
+	// patience is how long a read waits for the service where it has a copy.
+	patience time.Duration
 }
 
 // Driver returns the driver of the vaults at a service.
 func Driver() backend.Driver {
-	return driver{makeRSA: seal.MakeRSAKey, derive: seal.Suite.Derive}.backend()
+	return driver{makeRSA: seal.MakeRSAKey, derive: seal.Suite.Derive, patience: 2 * time.Second}.backend()
 }
 
 func (v driver) backend() backend.Driver {

@@ -82,7 +82,7 @@ func (a *account) judge(tx kv.Tx, v device.Vault) (d verdict, err error) {
 
 // grown returns an alarm if a vault is older than it was.
 func grown(v device.Vault, pin device.Pin) error {
-	what := ""
+	var what string
 	switch {
 	case v.KeyVersion < pin.KeyVersion:
 		what = fmt.Sprintf("key version %d, it had %d", v.KeyVersion, pin.KeyVersion)
