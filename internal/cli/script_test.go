@@ -111,6 +111,12 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"newer":   newer,
 	"setenv":  setenv,
 	"golden":  golden,
+
+	// For attacks: attack_test.go.
+	"attack":   attack,
+	"as":       asWhom,
+	"tell":     tell,
+	"unharmed": unharmed,
 }
 
 // status N CMD ARG... runs CMD and wants exit status N.
