@@ -35,7 +35,8 @@ type stage struct {
 	script string // its working directory
 	path   string // below the address
 	store  kv.DB
-	server *hostile.Server
+	server *hostile.Server   // or
+	old    *hostile.Released // of the released dialect
 
 	mu   sync.Mutex
 	sent int // requests that came elsewhere
@@ -43,12 +44,15 @@ type stage struct {
 	homes, stored map[string]string // as they were when the lie began
 }
 
+// web serves all stages.
+var web = sync.OnceValue(func() *httptest.Server { return httptest.NewServer(http.HandlerFunc(serveStages)) })
+
 // theStage has what all stages share.
 var theStage struct {
 	once sync.Once
 	err  error
 
-	web    *httptest.Server
+	first  *stage // of which the others are copies
 	mu     sync.Mutex
 	stages []*stage
 	dir    string // the homes at the beginning
@@ -59,7 +63,7 @@ var theStage struct {
 var people = []string{"ann", "bob"}
 
 // newStage puts a server behind the next path.
-func newStage(script string, records map[string]string) (*stage, error) {
+func newStage(script string, records map[string]string, isOld bool) (*stage, error) {
 	s := &stage{script: script, store: memory.New()}
 	err := s.store.Update(context.Background(), func(tx kv.Tx) error {
 		for k, v := range records {
@@ -83,6 +87,9 @@ func newStage(script string, records map[string]string) (*stage, error) {
 	}
 	if s.server, err = hostile.New(door, elsewhere.URL); err != nil {
 		return nil, err
+	}
+	if isOld {
+		s.old = hostile.NewReleased(door, s.store)
 	}
 	theStage.mu.Lock()
 	defer theStage.mu.Unlock()
@@ -108,7 +115,11 @@ func serveStages(w http.ResponseWriter, r *http.Request) {
 	for _, s := range stages {
 		if rest, ok := strings.CutPrefix(r.URL.Path, s.path+"/"); ok {
 			r.URL.Path = "/" + rest
-			s.server.ServeHTTP(w, r)
+			if s.old != nil {
+				s.old.ServeHTTP(w, r)
+			} else {
+				s.server.ServeHTTP(w, r)
+			}
 			return
 		}
 	}
@@ -118,7 +129,6 @@ func serveStages(w http.ResponseWriter, r *http.Request) {
 // setUp sets up the stage that all others are copies of.
 func setUp() error {
 	theStage.once.Do(func() {
-		theStage.web = httptest.NewServer(http.HandlerFunc(serveStages))
 		theStage.dir = filepath.Join(filepath.Dir(keyhold), "stage")
 		theStage.err = rehearse()
 	})
@@ -128,7 +138,7 @@ func setUp() error {
 // rehearse makes two accounts and a vault that they share, with what has been
 // seen of it on both machines, and a second one.
 func rehearse() error {
-	s, err := newStage("", nil)
+	s, err := newStage("", nil, false)
 	if err != nil {
 		return err
 	}
@@ -146,7 +156,7 @@ func rehearse() error {
 	}
 	prints := map[string]string{}
 	for _, who := range people {
-		if _, err := run(who, "", "signup", "--url", theStage.web.URL+s.path+"/api/v1", "--email", who+"@example.com"); err != nil {
+		if _, err := run(who, "", "signup", "--url", web().URL+s.path+"/api/v1", "--email", who+"@example.com"); err != nil {
 			return err
 		}
 		if prints[who], err = run(who, "", "vault", "fingerprint"); err != nil {
@@ -179,6 +189,7 @@ func rehearse() error {
 			return err
 		}
 	}
+	theStage.first = s
 	theStage.store, err = dump(s.store, "")
 	return err
 }
@@ -205,7 +216,7 @@ func attack(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: attack")
 	}
 	ts.Check(setUp())
-	s, err := newStage(ts.MkAbs("."), theStage.store)
+	s, err := newStage(ts.MkAbs("."), theStage.store, false)
 	ts.Check(err)
 	for _, who := range people {
 		home := ts.MkAbs(who)
@@ -223,10 +234,41 @@ func attack(ts *testscript.TestScript, neg bool, args []string) {
 		file := filepath.Join(home, "config.yaml")
 		text, err := os.ReadFile(file)
 		ts.Check(err)
-		ts.Check(os.WriteFile(file, bytes.ReplaceAll(text, []byte(theStage.stages[0].path+"/"), []byte(s.path+"/")), 0o600))
+		ts.Check(os.WriteFile(file, bytes.ReplaceAll(text, []byte(theStage.first.path+"/"), []byte(s.path+"/")), 0o600))
 	}
 	ts.Setenv("KEYHOLD_KEYRING", "file")
-	ts.Setenv("URL", theStage.web.URL+s.path+"/api/v1")
+	ts.Setenv("URL", web().URL+s.path+"/api/v1")
+}
+
+// released sets a stage with a server of the released dialect, where there is
+// no account yet.
+func released(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: released")
+	}
+	s, err := newStage(ts.MkAbs("."), nil, true)
+	ts.Check(err)
+	ts.Setenv("KEYHOLD_KEYRING", "file")
+	ts.Setenv("URL", web().URL+s.path+"/api/v1")
+}
+
+// preflights N WORD wants that N passwords were sent for the server to look at,
+// all of them different, and none of them with WORD in it.
+func preflights(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: preflights N WORD")
+	}
+	all := stageOf(ts).old.Preflights()
+	seen := map[string]bool{}
+	for _, p := range all {
+		if seen[p] || strings.Contains(p, args[1]) {
+			ts.Fatalf("the server got %q", p)
+		}
+		seen[p] = true
+	}
+	if fmt.Sprint(len(all)) != args[0] {
+		ts.Fatalf("the server got %d passwords to look at", len(all))
+	}
 }
 
 // stageOf returns the stage of a script.

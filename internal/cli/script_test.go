@@ -117,6 +117,9 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"as":       asWhom,
 	"tell":     tell,
 	"unharmed": unharmed,
+
+	"released":   released,
+	"preflights": preflights,
 }
 
 // status N CMD ARG... runs CMD and wants exit status N.
