@@ -35,8 +35,10 @@ type stage struct {
 	script string // its working directory
 	path   string // below the address
 	store  kv.DB
-	server *hostile.Server   // or
-	old    *hostile.Released // of the released dialect
+	server *hostile.Server
+	old    *hostile.Released
+
+	handler http.Handler // one of the two, or another
 
 	mu   sync.Mutex
 	sent int // requests that came elsewhere
@@ -88,14 +90,21 @@ func newStage(script string, records map[string]string, isOld bool) (*stage, err
 	if s.server, err = hostile.New(door, elsewhere.URL); err != nil {
 		return nil, err
 	}
+	s.handler = s.server
 	if isOld {
 		s.old = hostile.NewReleased(door, s.store)
+		s.handler = s.old
 	}
+	addStage(s)
+	return s, nil
+}
+
+// addStage puts a stage behind the next path.
+func addStage(s *stage) {
 	theStage.mu.Lock()
 	defer theStage.mu.Unlock()
 	s.path = fmt.Sprintf("/stage%d", len(theStage.stages))
 	theStage.stages = append(theStage.stages, s)
-	return s, nil
 }
 
 // realServer is the server over a store.
@@ -115,11 +124,7 @@ func serveStages(w http.ResponseWriter, r *http.Request) {
 	for _, s := range stages {
 		if rest, ok := strings.CutPrefix(r.URL.Path, s.path+"/"); ok {
 			r.URL.Path = "/" + rest
-			if s.old != nil {
-				s.old.ServeHTTP(w, r)
-			} else {
-				s.server.ServeHTTP(w, r)
-			}
+			s.handler.ServeHTTP(w, r)
 			return
 		}
 	}
@@ -219,22 +224,7 @@ func attack(ts *testscript.TestScript, neg bool, args []string) {
 	s, err := newStage(ts.MkAbs("."), theStage.store, false)
 	ts.Check(err)
 	for _, who := range people {
-		home := ts.MkAbs(who)
-		ts.Check(os.CopyFS(home, os.DirFS(filepath.Join(theStage.dir, who))))
-		ts.Check(filepath.WalkDir(home, func(path string, _ os.DirEntry, err error) error {
-			if err != nil {
-				return err
-			}
-			info, err := os.Stat(path)
-			if err != nil {
-				return err
-			}
-			return os.Chmod(path, info.Mode()&0o700)
-		}))
-		file := filepath.Join(home, "config.yaml")
-		text, err := os.ReadFile(file)
-		ts.Check(err)
-		ts.Check(os.WriteFile(file, bytes.ReplaceAll(text, []byte(theStage.first.path+"/"), []byte(s.path+"/")), 0o600))
+		ts.Check(copyHomeOf(who, ts.MkAbs(who), s.path))
 	}
 	ts.Setenv("KEYHOLD_KEYRING", "file")
 	ts.Setenv("URL", web().URL+s.path+"/api/v1")
@@ -269,6 +259,32 @@ func preflights(ts *testscript.TestScript, neg bool, args []string) {
 	if fmt.Sprint(len(all)) != args[0] {
 		ts.Fatalf("the server got %d passwords to look at", len(all))
 	}
+}
+
+// copyHomeOf copies the home that somebody has on the first stage, for another one.
+func copyHomeOf(who, dir, path string) error {
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(theStage.dir, who))); err != nil {
+		return err
+	}
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		return os.Chmod(path, info.Mode()&0o700)
+	})
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(dir, "config.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, bytes.ReplaceAll(text, []byte(theStage.first.path+"/"), []byte(path+"/")), 0o600)
 }
 
 // stageOf returns the stage of a script.

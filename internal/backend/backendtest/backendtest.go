@@ -231,7 +231,9 @@ func (c *check) same(what string, want, got vault.Item) {
 
 // without reports whether the service is one that may do without an ability,
 // and does.
-func (c *check) without(err error) bool { return c.suite.Released && errors.Is(err, errors.ErrUnsupported) }
+func (c *check) without(err error) bool {
+	return c.suite.Released && errors.Is(err, errors.ErrUnsupported)
+}
 
 // wantError wants an error of a kind.
 func (c *check) wantError(what string, err, kind error) {
