@@ -83,7 +83,7 @@ func newStage(script string, records map[string]string, isOld bool) (*stage, err
 		defer s.mu.Unlock()
 		s.sent++
 	}))
-	door, err := realServer(s.store)
+	door, err := realServer(s.store, time.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -108,27 +108,37 @@ func addStage(s *stage) {
 }
 
 // realServer is the server over a store.
-func realServer(db kv.DB) (http.Handler, error) {
+func realServer(db kv.DB, now func() time.Time) (http.Handler, error) {
 	keys, err := accounts.NewKeys(secret.Of(bytes.Repeat([]byte{'k'}, 32)))
 	return server.New(server.Deps{
-		Store: db, Keys: keys, Now: time.Now, Rand: rand.Reader, Mode: accounts.Open, Log: slog.New(slog.DiscardHandler),
+		Store: db, Keys: keys, Now: now, Rand: rand.Reader, Mode: accounts.Open, Log: slog.New(slog.DiscardHandler),
 		Limits: server.Limits{Credentials: 1 << 20, StepUp: 1 << 20, Users: 1 << 20},
 	}), err
 }
 
+// setHandler puts another server behind a stage.
+func (s *stage) setHandler(h http.Handler) {
+	theStage.mu.Lock()
+	defer theStage.mu.Unlock()
+	s.handler = h
+}
+
 // serveStages answers for all stages.
 func serveStages(w http.ResponseWriter, r *http.Request) {
+	var h http.Handler
 	theStage.mu.Lock()
-	stages := theStage.stages
-	theStage.mu.Unlock()
-	for _, s := range stages {
+	for _, s := range theStage.stages {
 		if rest, ok := strings.CutPrefix(r.URL.Path, s.path+"/"); ok {
-			r.URL.Path = "/" + rest
-			s.handler.ServeHTTP(w, r)
-			return
+			r.URL.Path, h = "/"+rest, s.handler
+			break
 		}
 	}
-	http.NotFound(w, r)
+	theStage.mu.Unlock()
+	if h == nil {
+		http.NotFound(w, r)
+		return
+	}
+	h.ServeHTTP(w, r)
 }
 
 // setUp sets up the stage that all others are copies of.

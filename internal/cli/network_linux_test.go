@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -140,11 +139,7 @@ func copyHome(t *testing.T, answer http.HandlerFunc) home {
 	}
 	s := &stage{handler: answer}
 	addStage(s)
-	dir := filepath.Join(t.TempDir(), "kh")
-	if err := copyHomeOf("bob", dir, s.path); err != nil {
-		t.Fatal(err)
-	}
-	return home{t: t, env: []string{"KEYHOLD_HOME=" + dir, "HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "KEYHOLD_KEYRING=file"}}
+	return homeOn(t, "bob", s)
 }
 
 // A used is what a process came to.
