@@ -73,7 +73,7 @@ func (a *App) Unaccepted(ctx context.Context, name string) (backend.Sharer, back
 	case 1:
 		return s, none, nil
 	}
-	return nil, backend.Info{}, &vault.AmbiguousError{Name: name, Entries: found}
+	return nil, backend.Info{}, &vault.AmbiguousError{What: "vaults", Name: name, Entries: found}
 }
 
 // blanks is how many groups of a fingerprint a person types.

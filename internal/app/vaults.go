@@ -87,8 +87,11 @@ func (a *App) findVault(ctx context.Context, profile, name string) (backend.Acco
 	entries := make([]vault.Entry, len(found))
 	for i, f := range found {
 		entries[i] = vault.Entry{ID: f.ID, Name: f.Name, Type: "vault"}
+		if f.NotAccepted {
+			entries[i].Type = "not accepted" // a service may have made it up
+		}
 	}
-	return nil, backend.Info{}, &vault.AmbiguousError{Name: name, Entries: entries}
+	return nil, backend.Info{}, &vault.AmbiguousError{What: "vaults", Name: name, Entries: entries}
 }
 
 // Open opens the vault that item commands use.

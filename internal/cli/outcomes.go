@@ -149,6 +149,9 @@ func (o outcome) hint(a *app.App, err error) string {
 		try = own.Hint()
 	case errors.As(err, &several):
 		try = a.Command + " " + args.Quote(several.Entries[0].ID)
+		if several.What != "" { // which of them is meant a hint must not say: one may be made up
+			try = "keyhold vault list"
+		}
 	case o.code == "usage" && try == "keyhold --help" && a.Command != "":
 		try = a.Command + " --help"
 	}

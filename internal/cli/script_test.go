@@ -114,6 +114,14 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"as":         as,
 	"copytree":   copyTree,
 	"between":    between,
+
+	// For attacks: attack_test.go.
+	"attack":   attack,
+	"tell":     tell,
+	"unharmed": unharmed,
+
+	"released":   released,
+	"preflights": preflights,
 }
 
 // status N CMD ARG... runs CMD and wants exit status N.

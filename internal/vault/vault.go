@@ -4,6 +4,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,12 +49,13 @@ func (e *ConflictError) Error() string {
 
 // An AmbiguousError reports a name that several items have.
 type AmbiguousError struct {
+	What    string // "vaults"; empty: items
 	Name    string
 	Entries []Entry
 }
 
 func (e *AmbiguousError) Error() string {
-	return fmt.Sprintf("%d items are named %q", len(e.Entries), e.Name)
+	return fmt.Sprintf("%d %s are named %q", len(e.Entries), cmp.Or(e.What, "items"), e.Name)
 }
 
 // A DamagedError reports one item whose data does not open.

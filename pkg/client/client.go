@@ -24,7 +24,7 @@ import (
 const (
 	defaultTimeout = 30 * time.Second
 	defaultRetries = 2
-	defaultMaxBody = 16 << 20
+	defaultMaxBody = 4 << 20
 	maxRequestBody = 64 << 20
 )
 
@@ -102,7 +102,7 @@ type Request struct {
 	// Body is sent as JSON; nil sends none. A Secret in it is revealed.
 	Body any
 	// MaxBody is how many bytes the answer may have, decompressed; 0 means
-	// 16 MiB. A request may have 64 MiB.
+	// 4 MiB. A request may have 64 MiB.
 	MaxBody int64
 	// Timeout takes the place of the client's for the whole call; 0 means the
 	// client's. Without progress the client's still ends it.

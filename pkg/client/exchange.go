@@ -142,26 +142,57 @@ func (x *exchange) result(ctx context.Context, resp *http.Response, body io.Read
 	if resp.ContentLength > limit {
 		return x.nonsense(resp, tooLong)
 	}
-	text, err := io.ReadAll(io.LimitReader(body, limit+1))
-	switch {
-	case err != nil:
-		return x.broken(ctx, err)
-	case int64(len(text)) > limit:
-		return x.nonsense(resp, tooLong)
-	}
+	in := &limited{from: body, left: limit}
+	var text io.Reader = in
 	if x.c.dialect.Unwrap != nil {
-		text, err = x.c.dialect.Unwrap(text)
+		whole, err := io.ReadAll(in)
+		if err == nil {
+			whole, err = x.c.dialect.Unwrap(whole)
+		}
 		if e, ok := errors.AsType[*Error](err); ok {
 			return x.complete(e, resp)
 		}
-		if err != nil {
+		if err != nil && in.err == nil {
 			return x.nonsense(resp, "it is not in the service's envelope")
 		}
+		text = bytes.NewReader(whole)
 	}
-	if why := decode(text, out); why != "" {
+	why := decode(text, out)
+	switch {
+	case errors.Is(in.err, errTooLong):
+		return x.nonsense(resp, tooLong)
+	case in.err != nil:
+		return x.broken(ctx, in.err)
+	case why != "":
 		return x.nonsense(resp, why)
 	}
 	return nil
+}
+
+var errTooLong = errors.New("too long")
+
+// A limited reads up to left bytes and remembers why it could not read on.
+type limited struct {
+	from io.Reader
+	left int64
+	err  error
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	if l.err != nil {
+		return 0, l.err
+	}
+	if int64(len(p)) > l.left+1 {
+		p = p[:l.left+1]
+	}
+	n, err := l.from.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		n, err = 0, errTooLong
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		l.err = err
+	}
+	return n, err
 }
 
 // maxRefusal is how much of a refusal is read. What is longer is cut.

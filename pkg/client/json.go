@@ -3,6 +3,9 @@ package client
 import (
 	"errors"
 	"fmt"
+	"io"
+	"reflect"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -36,19 +39,26 @@ var readSecrets = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontex
 	return nil
 }))
 
-// decode reads text into out and says what is wrong with it, or "". It says
-// nothing that is in the text. Members that out has no field for are skipped:
-// services add some over time.
-func decode(text []byte, out any) string {
-	err := json.Unmarshal(text, out, readSecrets, json.MatchCaseInsensitiveNames(false),
+// decode reads a JSON text into out and says what is wrong with it, or "". It
+// says nothing that is in the text. Members that out has no field for are
+// skipped: services add some over time. The text is never in memory as a whole,
+// and out stays as it is if something is wrong.
+func decode(text io.Reader, out any) string {
+	to := reflect.New(reflect.TypeOf(out).Elem())
+	to.Elem().Set(reflect.ValueOf(out).Elem())
+	err := json.UnmarshalRead(text, to.Interface(), readSecrets, json.MatchCaseInsensitiveNames(false),
 		jsontext.AllowDuplicateNames(false), jsontext.AllowInvalidUTF8(false))
 	if err == nil {
+		reflect.ValueOf(out).Elem().Set(to.Elem())
 		return ""
 	}
 	if errors.Is(err, jsontext.ErrDuplicateName) {
 		return "a member of it comes twice"
 	}
 	if e, ok := errors.AsType[*json.SemanticError](err); ok {
+		if errors.Is(e.Err, ErrBadAnswer) { // a list says so of an element
+			return strings.TrimPrefix(e.Err.Error(), ErrBadAnswer.Error()+": ")
+		}
 		return fmt.Sprintf("it has something else than it should at byte %d", e.ByteOffset)
 	}
 	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {

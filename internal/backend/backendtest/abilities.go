@@ -32,6 +32,9 @@ func (c *check) renameVaults() {
 		}
 	}
 	name := "umbenannt 🔑"
+	if c.without(r.RenameVault(c.Context(), first.ID, name)) {
+		return
+	}
 	rename(name)
 	rename(name)
 	for _, bad := range []string{"", ".", "..", "a/b", "a@b", "a\nb", "\xff", strings.Repeat("n", 256)} {
@@ -148,7 +151,12 @@ func (c *check) changePassword() {
 	}
 	old := c.client()
 	it := c.one(old, login("mail", "1"))
-	if err := p.ChangePassword(c.Context(), secret.TextOf("another master password")); err != nil {
+	err := p.ChangePassword(c.Context(), secret.TextOf("another master password"))
+	if c.without(err) {
+		c.same("after no change", it, c.item(c.client(), it.ID))
+		return
+	}
+	if err != nil {
 		c.Fatalf("ChangePassword: %v", err)
 	}
 	for _, v := range []vault.Vault{old, c.vaultOf(a, c.defaultOf(a).ID), c.client()} {
@@ -186,7 +194,7 @@ func (c *check) rekey() {
 		c.Errorf("the progress ends with %d of %d", done, all)
 	}
 	for _, a := range []backend.Account{a, c.open()} {
-		if i := c.defaultOf(a); i.KeyVersion <= first.KeyVersion || !i.Open {
+		if i := c.defaultOf(a); i.KeyVersion <= first.KeyVersion && !c.suite.Released || !i.Open {
 			c.Errorf("the vault is %+v afterwards", i)
 		}
 		v := c.vaultOf(a, first.ID)

@@ -42,29 +42,24 @@ func (c *check) vaults() {
 // second makes a vault, or returns false where that is not to be had.
 func (c *check) second(a backend.Account, name string) (backend.Info, bool) {
 	c.Helper()
-	cr, ok := a.(backend.Creator)
-	if !ok {
-		return backend.Info{}, false
-	}
-	made, err := cr.CreateVault(c.Context(), name)
+	made, ok, err := c.create(a, name)
 	if err != nil {
 		c.Fatalf("CreateVault: %v", err)
 	}
-	return made, true
+	return made, ok
 }
 
 func (c *check) createVaults() {
 	a := c.open()
-	cr, ok := a.(backend.Creator)
-	if !ok {
+	first := c.defaultOf(a)
+	if _, ok, _ := c.create(a, ""); !ok {
 		return
 	}
-	first := c.defaultOf(a)
 	for _, name := range []string{"", ".", "..", "a/b", "a@b", "a\nb", "\xff", strings.Repeat("n", 256)} {
-		_, err := cr.CreateVault(c.Context(), name)
+		_, _, err := c.create(a, name)
 		c.wantError(fmt.Sprintf("a vault named %.20q", name), err, vault.ErrInvalid)
 	}
-	_, err := cr.CreateVault(c.Context(), first.Name)
+	_, _, err := c.create(a, first.Name)
 	c.wantError("a vault whose name is taken", err, vault.ErrExists)
 	name := "zweiter 🔑"
 	made, _ := c.second(a, name)

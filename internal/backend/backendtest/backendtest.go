@@ -29,6 +29,25 @@ type Suite struct {
 	// NoUnique says that the service cannot tell whether a name is taken, so
 	// that Put.Unique is without effect.
 	NoUnique bool
+	// Released says that the service is of the released dialect: it counts
+	// nothing, and what is errors.ErrUnsupported there is passed over.
+	Released bool
+	// Create makes a vault; nil: CreateVault of the account.
+	Create func(ctx context.Context, a backend.Account, name string) (backend.Info, error)
+}
+
+// create makes a vault, if that can be done.
+func (c *check) create(a backend.Account, name string) (backend.Info, bool, error) {
+	if c.suite.Create != nil {
+		info, err := c.suite.Create(c.Context(), a, name)
+		return info, true, err
+	}
+	cr, ok := a.(backend.Creator)
+	if !ok {
+		return backend.Info{}, false, nil
+	}
+	info, err := cr.CreateVault(c.Context(), name)
+	return info, true, err
 }
 
 // Run runs the suite. Abilities that an account does not have are passed over.
@@ -209,6 +228,12 @@ func (c *check) same(what string, want, got vault.Item) {
 	if diff := cmp.Diff(want, got, reveal, cmpopts.EquateEmpty()); diff != "" {
 		c.Errorf("%s: -want +got\n%s", what, diff)
 	}
+}
+
+// without reports whether the service is one that may do without an ability,
+// and does.
+func (c *check) without(err error) bool {
+	return c.suite.Released && errors.Is(err, errors.ErrUnsupported)
 }
 
 // wantError wants an error of a kind.

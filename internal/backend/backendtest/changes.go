@@ -71,7 +71,7 @@ func (c *check) atomic() {
 	other := c.client()
 	c.wantIDs("Entries after all", sortedIDs(c.entriesOf(other)), a.ID, items[0].ID)
 	for _, id := range []string{items[0].ID, a.ID, b.ID} {
-		if it := c.item(other, id); it.Revision != uint64(rev) {
+		if it := c.item(other, id); it.Revision != uint64(rev) && !c.suite.Released {
 			c.Errorf("one change has the revisions %d and %d", rev, it.Revision)
 		}
 	}

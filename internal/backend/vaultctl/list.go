@@ -203,6 +203,9 @@ func (a *account) list(ctx context.Context) ([]device.Vault, error) {
 	var got []api.Vault
 	err := a.call(ctx, func(c *api.Client) (err error) {
 		got, err = c.Vaults.List(ctx)
+		if errors.Is(err, client.ErrNotFound) { // everybody has a list
+			err = fmt.Errorf("%w: there is no list of vaults; check the address", client.ErrBadAnswer)
+		}
 		return err
 	})
 	if err != nil {

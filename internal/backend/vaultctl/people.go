@@ -1,6 +1,7 @@
 package vaultctl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,6 +63,13 @@ func (a *account) person(ctx context.Context, id seal.ID) (person, error) {
 	return a.find(ctx, func(c *api.Client) (*api.User, error) { return c.Users.Get(ctx, id.String()) })
 }
 
+// byEmail asks the service for whoever has an address.
+func (a *account) byEmail(ctx context.Context, email string) (person, error) {
+	p, err := a.find(ctx, func(c *api.Client) (*api.User, error) { return c.Users.ByEmail(ctx, email) })
+	p.email = strings.TrimSpace(email) // as which the service shows that person
+	return p, err
+}
+
 func (a *account) find(ctx context.Context, ask func(*api.Client) (*api.User, error)) (p person, err error) {
 	var u *api.User
 	err = a.call(ctx, func(c *api.Client) (err error) {
@@ -94,8 +102,11 @@ func (a *account) trusted(ctx context.Context, p person) (ok bool, err error) {
 		if peer, ok, err = a.place.Peer(tx, p.id); err != nil {
 			return err
 		}
-		if ok && peer.Identity != p.identity {
+		switch {
+		case ok && peer.Identity != p.identity:
 			return changedKey(p)
+		case ok && peer.Email != "" && p.email != "" && !strings.EqualFold(peer.Email, p.email):
+			return forged(fmt.Sprintf("the service shows %s as %s", peer.Email, p.email), nil)
 		}
 		return nil
 	})
@@ -131,7 +142,7 @@ func (a *account) Recipient(ctx context.Context, user string) (backend.Recipient
 	if err == nil {
 		p, err = a.person(ctx, id)
 	} else {
-		p, err = a.find(ctx, func(c *api.Client) (*api.User, error) { return c.Users.ByEmail(ctx, user) })
+		p, err = a.byEmail(ctx, user)
 	}
 	if err != nil {
 		return backend.Recipient{}, fmt.Errorf("user %s: %w", user, err)
@@ -150,16 +161,22 @@ func (a *account) Trust(ctx context.Context, r backend.Recipient) error {
 	return a.trust(ctx, p)
 }
 
-// shown returns who has that id, if the service still shows the key with that
-// fingerprint.
+// shown returns who has that id or, without one, that address (which may be an
+// id), if the service still shows the key with that fingerprint.
 func (a *account) shown(ctx context.Context, r backend.Recipient) (person, error) {
-	id, err := seal.ParseID(r.ID)
-	if err != nil {
+	who := cmp.Or(r.ID, r.Email)
+	var p person
+	id, err := seal.ParseID(who)
+	switch {
+	case err == nil:
+		p, err = a.person(ctx, id)
+	case r.ID != "":
 		return person{}, notFound("user", r.ID)
+	default:
+		p, err = a.byEmail(ctx, who)
 	}
-	p, err := a.person(ctx, id)
 	if err != nil {
-		return person{}, fmt.Errorf("user %s: %w", r.ID, err)
+		return person{}, fmt.Errorf("user %s: %w", who, err)
 	}
 	if p.identity.Fingerprint() != r.Fingerprint {
 		return person{}, &backend.AlarmError{

@@ -114,6 +114,23 @@ func (a *account) Unshare(ctx context.Context, vaultID, userID string, progress 
 	return read, translate(err)
 }
 
+// whole syncs a vault and checks that the service lists every item of it, as a
+// rekey does that comes next.
+func (b *box) whole(ctx context.Context) error {
+	if err := b.sync(ctx, true); err != nil {
+		return err
+	}
+	g, _, err := b.now(ctx)
+	if err != nil {
+		return err
+	}
+	items, err := b.fetch(ctx, g.listed)
+	if err != nil {
+		return err
+	}
+	return b.complete(ctx, g, items)
+}
+
 // readable returns everything that a member of a vault can read, the trash too.
 func (a *account) readable(ctx context.Context, id seal.ID) ([]vault.Entry, error) {
 	k, err := a.entry(ctx, id)
@@ -121,7 +138,7 @@ func (a *account) readable(ctx context.Context, id seal.ID) ([]vault.Entry, erro
 		return nil, translate(err)
 	}
 	b := a.box(k)
-	if err := b.turn(ctx, func() error { return b.sync(ctx, true) }); err != nil {
+	if err := b.turn(ctx, func() error { return b.whole(ctx) }); err != nil {
 		return nil, translate(err)
 	}
 	var list []vault.Entry

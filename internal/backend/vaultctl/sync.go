@@ -320,5 +320,43 @@ func (a *account) syncVault(ctx context.Context, id seal.ID) error {
 		return translate(err)
 	}
 	b := a.box(k)
-	return translate(b.turn(ctx, func() error { return b.sync(ctx, false) }))
+	return translate(b.turn(ctx, func() error {
+		if err := b.doubt(ctx, &k); err != nil {
+			return err
+		}
+		return b.sync(ctx, false)
+	}))
+}
+
+// doubt has a mirror fetched anew in which an item does not open: it may be the
+// service that showed a wrong one, and then the numbers do not move when it
+// shows the right one again.
+func (b *box) doubt(ctx context.Context, k *opened) error {
+	bad := false
+	err := b.a.state().View(ctx, func(tx kv.Tx) error {
+		bad = false
+		for rec, err := range itemdb.Records(tx, b.mirror) {
+			if err == nil {
+				_, err = b.read(tx, k, rec.ID)
+			}
+			if bad = err != nil; bad {
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil || !bad {
+		return err
+	}
+	return b.a.state().Update(ctx, func(tx kv.Tx) error {
+		m, ok := b.a.place.Mark(tx, b.id)
+		if !ok {
+			return nil
+		}
+		m.Stale, m.Updated = true, time.Time{}
+		if v, err := b.a.vaultOf(tx, b.id); err == nil && v.Revision != 0 {
+			m.Revision = 0 // else the mirror counts for itself
+		}
+		return b.a.place.PutMark(tx, b.id, m)
+	})
 }

@@ -23,7 +23,11 @@ type team struct {
 
 func newTeam(t *testing.T, compatible bool) team {
 	t.Helper()
-	w := newWorld(t)
+	return teamIn(t, newWorld(t), compatible)
+}
+
+func teamIn(t *testing.T, w *world, compatible bool) team {
+	t.Helper()
 	tm := team{world: w, ann: w.home(t, "ann@example.com", 0).signup(false), bob: w.home(t, "bob@example.com", 1).signup(false)}
 	a := tm.ann.account()
 	info, err := a.(backend.KindCreator).CreateVaultOf(t.Context(), backend.NewVault{Name: "team", Shared: true, Compatible: compatible})

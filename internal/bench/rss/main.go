@@ -1,7 +1,7 @@
 //go:build unix
 
-// Rss runs a command and prints the most memory that it had resident, as the
-// kernel counts it. A new process inherits that count from the one that starts
+// Rss runs a command, prints the most memory that it had resident, as the
+// kernel counts it, and ends with its status. A new process inherits that count from the one that starts
 // it, so this one is small: it only sets a floor as low as hello's.
 package main
 
@@ -21,7 +21,7 @@ func main() {
 		os.Exit(1)
 	}
 	state, err := p.Wait()
-	if err != nil || !state.Success() {
+	if err != nil {
 		os.Exit(1)
 	}
 	usage, ok := state.SysUsage().(*syscall.Rusage)
@@ -29,4 +29,5 @@ func main() {
 		os.Exit(1)
 	}
 	_, _ = os.Stdout.WriteString(strconv.FormatInt(int64(usage.Maxrss), 10)) //nolint:unconvert // it is 32 bits wide on some systems
+	os.Exit(state.ExitCode())
 }

@@ -142,22 +142,18 @@ func (s *AuthService) Login(ctx context.Context, req LoginRequest) (*Session, er
 		Tokens
 		AccountKeys
 
-		UserID    string      `json:"userId"`
-		Role      string      `json:"role"`
-		SessionID string      `json:"sessionId"`
-		Vaults    []wireVault `json:"vaults"`
+		UserID    string                   `json:"userId"`
+		Role      string                   `json:"role"`
+		SessionID string                   `json:"sessionId"`
+		Vaults    listOf[wireVault, Vault] `json:"vaults"`
 	}
 	if err := s.c.Do(ctx, r, &w); err != nil {
-		return nil, err
-	}
-	vaults, err := convert(w.Vaults, wireVault.vault)
-	if err != nil {
 		return nil, err
 	}
 	if w.UserID == "" {
 		return nil, badAnswer("the account has no id")
 	}
-	return &Session{w.Tokens, w.AccountKeys, w.UserID, w.Role, w.SessionID, vaults}, w.check()
+	return &Session{w.Tokens, w.AccountKeys, w.UserID, w.Role, w.SessionID, w.Vaults.items}, w.check()
 }
 
 // Refresh is POST /auth/refresh. It is never sent twice. The errors are

@@ -33,15 +33,12 @@ func (s *ItemsService) Changes(ctx context.Context, vault string, req ChangeRequ
 	r := send(http.MethodPost, req, "vaults", vault, "changes")
 	r.Timeout, r.MaxBody = bigTimeout, maxList
 	var w struct {
-		Revision uint64     `json:"revision"`
-		Items    []wireItem `json:"items"`
+		Revision uint64                 `json:"revision"`
+		Items    listOf[wireItem, Item] `json:"items"`
 	}
+	w.Items.max, w.Items.items = maxItems, []Item{}
 	if err := s.c.Do(ctx, r, &w); err != nil {
 		return nil, addition(err)
 	}
-	items, err := convert(w.Items, wireItem.item)
-	if err != nil {
-		return nil, err
-	}
-	return &ChangeResult{w.Revision, items}, nil
+	return &ChangeResult{w.Revision, w.Items.items}, nil
 }

@@ -61,11 +61,11 @@ func (s *ItemsService) List(ctx context.Context, vault string, opt ListItemsOpti
 }
 
 func readItems(ctx context.Context, c *client.Client, r client.Request) ([]Item, error) {
-	l := listOf[wireItem]{name: "items"}
+	l := listOf[wireItem, Item]{name: "items", max: maxItems}
 	if err := c.Do(ctx, r, &l); err != nil {
 		return nil, err
 	}
-	return convert(l.items, wireItem.item)
+	return l.items, nil
 }
 
 // Get is GET /vaults/{v}/items/{id}.
@@ -80,7 +80,7 @@ func readItem(ctx context.Context, c *client.Client, r client.Request, id string
 	if err := c.Do(ctx, r, &w); err != nil {
 		return nil, err
 	}
-	it, err := w.item()
+	it, err := w.read()
 	if err == nil && id != "" {
 		err = sameItem(it, id)
 	}

@@ -21,18 +21,22 @@ type Member struct {
 	AddedAt           time.Time `json:"addedAt"`
 }
 
+type wireMember struct{ Member }
+
+func (w wireMember) read() (Member, error) {
+	if w.UserID == "" {
+		return Member{}, badAnswer("a member has no id")
+	}
+	return w.Member, nil
+}
+
 // List is GET /vaults/{v}/members, an addition: errors.ErrUnsupported where
 // the server answers 404 or 405, which may mean as well that there is no such
 // vault.
 func (s *MembersService) List(ctx context.Context, vault string) ([]Member, error) {
-	l := listOf[Member]{name: "members"}
+	l := listOf[wireMember, Member]{name: "members"}
 	if err := s.c.Do(ctx, get("vaults", vault, "members"), &l); err != nil {
 		return nil, addition(err)
-	}
-	for _, m := range l.items {
-		if m.UserID == "" {
-			return nil, badAnswer("a member has no id")
-		}
 	}
 	return l.items, nil
 }

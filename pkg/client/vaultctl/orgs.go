@@ -26,7 +26,7 @@ type wireOrg struct {
 	Role    string `json:"role"`
 }
 
-func (w wireOrg) org() (Org, error) {
+func (w wireOrg) read() (Org, error) {
 	o := Org{ID: cmp.Or(w.OrgID, w.ID), Name: cmp.Or(w.OrgName, w.Name), Role: w.Role}
 	if o.ID == "" {
 		return Org{}, badAnswer("an organisation has no id")
@@ -36,11 +36,11 @@ func (w wireOrg) org() (Org, error) {
 
 // List is GET /orgs.
 func (s *OrgsService) List(ctx context.Context) ([]Org, error) {
-	l := listOf[wireOrg]{name: "orgs"}
+	l := listOf[wireOrg, Org]{name: "orgs"}
 	if err := s.c.Do(ctx, get("orgs"), &l); err != nil {
 		return nil, err
 	}
-	return convert(l.items, wireOrg.org)
+	return l.items, nil
 }
 
 // An OrgMember is a member of an organisation.
@@ -50,9 +50,18 @@ type OrgMember struct {
 	Role   string `json:"role"`
 }
 
+type wireOrgMember struct{ OrgMember }
+
+func (w wireOrgMember) read() (OrgMember, error) {
+	if w.UserID == "" {
+		return OrgMember{}, badAnswer("a member has no id")
+	}
+	return w.OrgMember, nil
+}
+
 // Members is GET /orgs/{org}/members.
 func (s *OrgsService) Members(ctx context.Context, org string) ([]OrgMember, error) {
-	l := listOf[OrgMember]{name: "members"}
+	l := listOf[wireOrgMember, OrgMember]{name: "members"}
 	if err := s.c.Do(ctx, get("orgs", org, "members"), &l); err != nil {
 		return nil, err
 	}

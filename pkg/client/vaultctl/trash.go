@@ -28,7 +28,7 @@ func (s *TrashService) Restore(ctx context.Context, vault, id string) (*Item, er
 	if err := s.c.Do(ctx, send(http.MethodPost, nil, "vaults", vault, "trash", id, "restore"), &w); err != nil {
 		return nil, err
 	}
-	if it, err := w.item(); err == nil {
+	if it, err := w.read(); err == nil {
 		if err := sameItem(it, id); err != nil {
 			return nil, err
 		}

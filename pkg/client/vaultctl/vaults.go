@@ -34,11 +34,11 @@ type Vault struct {
 
 // List is GET /vaults: every vault of the caller's.
 func (s *VaultsService) List(ctx context.Context) ([]Vault, error) {
-	l := listOf[wireVault]{name: "vaults"}
+	l := listOf[wireVault, Vault]{name: "vaults"}
 	if err := s.c.Do(ctx, get("vaults"), &l); err != nil {
 		return nil, err
 	}
-	return convert(l.items, wireVault.vault)
+	return l.items, nil
 }
 
 // A CreateVaultRequest is a new vault; its creator is its owner.
@@ -80,7 +80,7 @@ func (s *VaultsService) create(ctx context.Context, req CreateVaultRequest) (*Va
 	if err := s.c.Do(ctx, send(http.MethodPost, req, "vaults"), &w); err != nil {
 		return nil, err
 	}
-	v, err := w.vault()
+	v, err := w.read()
 	return &v, err
 }
 

@@ -11,17 +11,29 @@ import (
 	"github.com/keyhold/keyhold/pkg/client"
 )
 
+// The most elements that a list may have. Each takes more memory than text, so
+// that a limit of the text alone is none.
+const (
+	maxItems = 1 << 20
+	maxOther = 10_000
+)
+
 // A listOf is a list in either dialect: bare, or under its name in an object.
-// The released server says null where a list is empty.
-type listOf[T any] struct {
+// The released server says null where a list is empty. Each element is
+// converted as it comes, so that a wrong one ends the reading.
+type listOf[W wire[T], T any] struct {
 	name  string
+	max   int // 0: maxOther
 	items []T
 }
 
+// A wire is something as it is sent, read as what is returned.
+type wire[T any] interface{ read() (T, error) }
+
 // UnmarshalJSONFrom reads the list.
-func (l *listOf[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+func (l *listOf[W, T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	if dec.PeekKind() != '{' {
-		return json.UnmarshalDecode(dec, &l.items)
+		return l.elements(dec)
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return err
@@ -39,7 +51,7 @@ func (l *listOf[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 			continue
 		}
 		found = true
-		if err := json.UnmarshalDecode(dec, &l.items); err != nil {
+		if err := l.elements(dec); err != nil {
 			return err
 		}
 	}
@@ -52,17 +64,36 @@ func (l *listOf[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// convert makes a list of what is read a list of what is returned.
-func convert[W, T any](from []W, f func(W) (T, error)) ([]T, error) {
-	to := make([]T, 0, len(from))
-	for _, w := range from {
-		t, err := f(w)
-		if err != nil {
-			return nil, err
-		}
-		to = append(to, t)
+// elements reads the elements.
+func (l *listOf[W, T]) elements(dec *jsontext.Decoder) error {
+	l.items = []T{}
+	begin, err := dec.ReadToken()
+	if err != nil {
+		return err
 	}
-	return to, nil
+	switch begin.Kind() {
+	case 'n':
+		return nil
+	case '[':
+	default:
+		return badAnswer("the list is none")
+	}
+	for dec.PeekKind() != ']' {
+		if len(l.items) >= cmp.Or(l.max, maxOther) {
+			return badAnswer("the list is too long")
+		}
+		var w W
+		if err := json.UnmarshalDecode(dec, &w); err != nil {
+			return err
+		}
+		t, err := w.read()
+		if err != nil {
+			return err
+		}
+		l.items = append(l.items, t)
+	}
+	_, err = dec.ReadToken()
+	return err
 }
 
 // base64Of returns the text in which the bytes of a secret are sent.
@@ -89,7 +120,7 @@ type wireVault struct {
 	UpdatedAt         time.Time `json:"updatedAt"`
 }
 
-func (w wireVault) vault() (Vault, error) {
+func (w wireVault) read() (Vault, error) {
 	v := Vault{
 		ID: cmp.Or(w.VaultID, w.ID), Name: cmp.Or(w.VaultName, w.Name), Type: cmp.Or(w.VaultType, w.Type),
 		OrgID: w.OrgID, Role: w.Role, EncryptedVaultKey: w.EncryptedVaultKey, SenderID: w.SenderID,
@@ -120,7 +151,7 @@ type wireItem struct {
 	UpdatedAt     time.Time `json:"updatedAt"`
 }
 
-func (w wireItem) item() (Item, error) {
+func (w wireItem) read() (Item, error) {
 	it := Item{
 		ID: cmp.Or(w.ItemID, w.ID), VaultID: w.VaultID, FolderID: w.FolderID, Type: typeRead(w.ItemType),
 		EncryptedData: w.EncryptedData, EncryptedName: w.EncryptedName, Favorite: w.Favorite, Reprompt: w.Reprompt,
