@@ -24,11 +24,11 @@ import (
 	"github.com/keyhold/keyhold/internal/kv/bolt"
 	"github.com/keyhold/keyhold/internal/kv/memory"
 	"github.com/keyhold/keyhold/internal/secret"
-	server "github.com/keyhold/keyhold/internal/server/vaultctl"
+	door "github.com/keyhold/keyhold/internal/server/vaultctl"
 	"github.com/keyhold/keyhold/internal/service/accounts"
 )
 
-// A stage is a hostile server and two people with homes who share vaults there.
+// A stage is a hostile server and two cast with homes who share vaults there.
 // Each script has its own, a copy of one that is set up once: making accounts
 // takes seconds. All are below one address, since a home believes no other.
 type stage struct {
@@ -61,8 +61,8 @@ var theStage struct {
 	store  map[string]string
 }
 
-// people are who has a home on a stage.
-var people = []string{"ann", "bob"}
+// cast are who has a home on a stage.
+var cast = []string{"ann", "bob"}
 
 // newStage puts a server behind the next path.
 func newStage(script string, records map[string]string, isOld bool) (*stage, error) {
@@ -110,9 +110,9 @@ func addStage(s *stage) {
 // realServer is the server over a store.
 func realServer(db kv.DB, now func() time.Time) (http.Handler, error) {
 	keys, err := accounts.NewKeys(secret.Of(bytes.Repeat([]byte{'k'}, 32)))
-	return server.New(server.Deps{
+	return door.New(door.Deps{
 		Store: db, Keys: keys, Now: now, Rand: rand.Reader, Mode: accounts.Open, Log: slog.New(slog.DiscardHandler),
-		Limits: server.Limits{Credentials: 1 << 20, StepUp: 1 << 20, Users: 1 << 20},
+		Limits: door.Limits{Credentials: 1 << 20, StepUp: 1 << 20, Users: 1 << 20},
 	}), err
 }
 
@@ -170,7 +170,7 @@ func rehearse() error {
 		return string(out), err
 	}
 	prints := map[string]string{}
-	for _, who := range people {
+	for _, who := range cast {
 		if _, err := run(who, "", "signup", "--url", web().URL+s.path+"/api/v1", "--email", who+"@example.com"); err != nil {
 			return err
 		}
@@ -233,7 +233,7 @@ func attack(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(setUp())
 	s, err := newStage(ts.MkAbs("."), theStage.store, false)
 	ts.Check(err)
-	for _, who := range people {
+	for _, who := range cast {
 		ts.Check(copyHomeOf(who, ts.MkAbs(who), s.path))
 	}
 	ts.Setenv("KEYHOLD_KEYRING", "file")
@@ -328,7 +328,7 @@ func tell(ts *testscript.TestScript, neg bool, args []string) {
 // pins returns what the machines remember, but for when they asked last.
 func (s *stage) pins() (map[string]string, error) {
 	all := map[string]string{}
-	for _, who := range people {
+	for _, who := range cast {
 		records, err := dump(bolt.New(filepath.Join(s.script, who, "state.db")), "m/")
 		if err != nil {
 			return nil, err

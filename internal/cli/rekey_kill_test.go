@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/base64"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httputil"
@@ -24,16 +23,6 @@ import (
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/kv/bolt"
 )
-
-// builtServer is the real keyhold-server.
-var builtServer = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(filepath.Dir(keyhold), "stage-server")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/keyhold/keyhold/cmd/keyhold-server").CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("build keyhold-server: %w: %s", err, out)
-	}
-	return path, err
-})
 
 // A daemon is the real server as a process of its own, behind the address of
 // the stages, so that it can be started anew.
@@ -89,11 +78,7 @@ func homeOn(t *testing.T, who string, s *stage) home {
 
 func (d *daemon) start() {
 	d.t.Helper()
-	path, err := builtServer()
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.cmd = exec.Command(path, "serve", "--data", d.dir, "--addr", "127.0.0.1:0", "--registration", "open", "--quiet")
+	d.cmd = exec.Command(keyholdServer, "serve", "--data", d.dir, "--addr", "127.0.0.1:0", "--registration", "open", "--quiet")
 	out, err := d.cmd.StdoutPipe()
 	if err != nil {
 		d.t.Fatal(err)

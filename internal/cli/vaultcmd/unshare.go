@@ -155,24 +155,24 @@ func (o *unshareOptions) one(ctx context.Context, account backend.Account, s bac
 		return nil, errors.Join(explain(err, info, "an admin or an owner"), o.app.EndRotation(context.WithoutCancel(ctx), info, noted))
 	}
 	if err != nil {
-		err = &halfDone{err, "keyhold vault rekey " + args.Quote(info.Name) + o.app.Where(false)}
+		err = &halfDoneError{err, "keyhold vault rekey " + args.Quote(info.Name) + o.app.Where(false)}
 	}
 	return list, err
 }
 
-// A halfDone error reports somebody who was removed while the vault still has
+// A halfDoneError error reports somebody who was removed while the vault still has
 // the key that he knows.
-type halfDone struct {
+type halfDoneError struct {
 	error
 
 	try string
 }
 
 // Unwrap returns what went wrong.
-func (e *halfDone) Unwrap() error { return e.error }
+func (e *halfDoneError) Unwrap() error { return e.error }
 
 // Hint gives the vault its new key.
-func (e *halfDone) Hint() string { return e.try }
+func (e *halfDoneError) Hint() string { return e.try }
 
 type rotateOptions struct {
 	app *app.App
