@@ -17,8 +17,8 @@ import (
 
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
+	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/keyring"
-	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/output"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/internal/term"
@@ -52,16 +52,16 @@ type App struct {
 	// on nevertheless.
 	SettingsError error
 
-	layers   config.Layers
-	ring     keyring.Store            // once it was asked for
-	at       *place                   // the vault of a reference among the arguments
-	plain    bool                     // an argument is an item by its name alone
-	opened   map[string]opened        // the accounts by profile, once they are open
-	files    map[string]profileFile   // the profiles that come from a file, by its path
-	states   map[string]kv.DB         // what is remembered of those, in memory
-	typed    map[string]secret.String // the master passwords that were typed, by profile
-	sourced  *secret.String           // what the password source said
-	messages *output.Messages
+	layers     config.Layers
+	ring       keyring.Store              // once it was asked for
+	at         *place                     // the vault of a reference among the arguments
+	plain      bool                       // an argument is an item by its name alone
+	opened     map[string]opened          // the accounts by profile, once they are open
+	files      map[string]profileFile     // the profiles that come from a file, by its path
+	transients map[string]*device.Account // what is remembered of those, in memory
+	typed      map[string]secret.String   // the master passwords that were typed, by profile
+	sourced    *secret.String             // what the password source said
+	messages   *output.Messages
 }
 
 // A Prompter asks a person at the terminal. See package term.

@@ -27,8 +27,8 @@ type Due struct {
 // state returns the store of what this machine remembers, or of what a profile
 // from a file does as long as this process runs.
 func (a *App) state() (kv.DB, error) {
-	if db := a.states[a.chosen().profile]; db != nil {
-		return db, nil
+	if t := a.transients[a.chosen().profile]; t != nil {
+		return t.State(), nil
 	}
 	home, err := a.Home()
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
-	"github.com/keyhold/keyhold/internal/kv"
+	"github.com/keyhold/keyhold/internal/keyring"
 	"github.com/keyhold/keyhold/internal/kv/bolt"
 )
 
@@ -77,17 +77,17 @@ func (a *App) serviceDeps(d backend.Deps, profile string, p config.Profile) (bac
 // transientDeps adds what a profile from a file has, nothing of which is kept.
 // Every process is a device of its own: it ends nobody else's session.
 func (a *App) transientDeps(d backend.Deps, path string) (backend.Deps, error) {
-	if a.states == nil {
-		a.states = map[string]kv.DB{}
+	if a.transients == nil {
+		a.transients = map[string]*device.Account{}
 	}
-	if a.states[path] == nil {
+	if a.transients[path] == nil {
 		state, err := a.files[path].state(context.Background(), path)
 		if err != nil {
 			return d, err
 		}
-		a.states[path] = state
+		a.transients[path] = device.NewTransientAccount(state, path)
 	}
-	d.Device = device.NewTransientAccount(a.states[path], path)
+	d.Device = a.transients[path]
 	var random [8]byte
 	if _, err := io.ReadFull(a.Rand, random[:]); err != nil {
 		return d, err
@@ -96,11 +96,12 @@ func (a *App) transientDeps(d backend.Deps, path string) (backend.Deps, error) {
 	return d, nil
 }
 
-// tokens returns the tokens of the home.
+// tokens returns the tokens of the home: in the desktop's keyring, since they
+// have to outlast a reboot, else sealed under the device key.
 func (a *App) tokens(home *device.Home) (*device.Tokens, error) {
-	ring, err := a.Keyring()
+	ring, err := keyring.Lasting(a.Settings.Keyring, home.Path("run"))
 	if err != nil {
-		return nil, err
+		return nil, Usagef("%v", err)
 	}
 	key, err := a.deviceKey()
 	if err != nil {

@@ -63,7 +63,7 @@ func (a *Account) Token(ctx context.Context, service, origin string) (Token, err
 	case t.Origin != origin:
 		return Token{}, fmt.Errorf("token of %s: %w: %s, not %s", service, ErrOrigin, t.Origin, origin)
 	}
-	return t, nil
+	return t.clone(), nil
 }
 
 // SetToken sets or replaces the token of a service as Tokens.Set does.
@@ -73,7 +73,7 @@ func (a *Account) SetToken(ctx context.Context, service string, t Token) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.kept[service] = t
+	a.kept[service] = t.clone()
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keyhold/keyhold/internal/app"
+	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/cli/args"
 	"github.com/keyhold/keyhold/internal/cli/complete"
 	"github.com/keyhold/keyhold/internal/vault"
@@ -85,12 +86,16 @@ func edit(ctx context.Context, a *app.App, arg string) error {
 	if err != nil {
 		return err
 	}
-	verb := "changed"
-	if len(items) == 0 {
-		verb = "nothing changed in"
-	}
+	return reportEdit(a, info, e, len(items) > 0)
+}
+
+func reportEdit(a *app.App, info backend.Info, e vault.Entry, changed bool) error {
 	if a.Settings.FormatTyped {
-		return a.Printer().Object(object(info, e).With("changed", len(items) > 0))
+		return a.Printer().Object(object(info, e).With("changed", changed))
+	}
+	verb := "changed"
+	if !changed {
+		verb = "nothing changed in"
 	}
 	a.Messages().Notice(fmt.Sprintf("%s %q in the vault %q", verb, e.Name, info.Name))
 	return nil
