@@ -13,7 +13,9 @@ import (
 
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
+	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/secret"
+	"github.com/keyhold/keyhold/internal/vault"
 )
 
 // A Place is an account of a service that has vaults.
@@ -38,13 +40,28 @@ func (a *App) Login(ctx context.Context, p Place) (LoggedIn, error) {
 		if d.Login == nil {
 			return secret.Bytes{}, fmt.Errorf("vaults of the kind %s have no login: %w", d.Name, errors.ErrUnsupported)
 		}
-		pw, err := a.Password(ctx, profile)
-		if err != nil {
-			return secret.Bytes{}, err
-		}
 		a.Signals.Catch()
-		return d.Login(ctx, deps, pw)
+		return a.loginKeys(ctx, profile, func(pw secret.String) (secret.Bytes, error) { return d.Login(ctx, deps, pw) })
 	})
+}
+
+// loginKeys logs in by the password source, else by asking a few times at most.
+func (a *App) loginKeys(ctx context.Context, profile string, login func(secret.String) (secret.Bytes, error)) (secret.Bytes, error) {
+	pw, err := a.Password(ctx, profile)
+	for try := 1; err == nil; try++ {
+		var keys secret.Bytes
+		if keys, err = login(pw); !errors.Is(err, vault.ErrWrongPassword) {
+			return keys, err
+		}
+		if a.HasSource() || try == tries {
+			return secret.Bytes{}, &WrongPasswordError{}
+		}
+		if pw, err = a.Prompt.Secret(ctx, "Wrong password. "+masterPrompt(profile)); err != nil {
+			err = a.promptError(err)
+		}
+		a.remember(profile, pw)
+	}
+	return secret.Bytes{}, err
 }
 
 // Signup makes an account of a service, with the vault personal, and binds a
@@ -115,17 +132,23 @@ func (a *App) join(ctx context.Context, p Place, enter func(backend.Driver, back
 		return fail(fmt.Errorf("logged in, but the profile is not kept: %w", err))
 	}
 	a.markUnlocked(home, out.Profile)
-	var account backend.Account
-	if a.HasSource() {
-		account, err = a.open(ctx, out.Profile, keys, nil)
-	} else {
-		account, err = a.open(ctx, out.Profile, keys, a.tryStart(ctx, out.Profile, keys))
-	}
-	if err != nil {
-		return fail(err)
-	}
-	out.Vaults, err = account.Vaults(ctx)
+	out.Vaults, err = a.enter(ctx, out.Profile, keys)
 	return out, err
+}
+
+// enter opens the account of a profile that was just bound, in a session unless
+// the password has a source, and returns its vaults.
+func (a *App) enter(ctx context.Context, profile string, keys secret.Bytes) ([]backend.Info, error) {
+	var session *device.Session
+	if !a.HasSource() {
+		session = a.tryStart(ctx, profile, keys)
+	}
+	account, err := a.open(ctx, profile, keys, session)
+	if err != nil {
+		return nil, err
+	}
+	a.wrapDeviceKey(ctx, account)
+	return account.Vaults(ctx)
 }
 
 // profile returns what the configuration says of a profile that is bound to p.

@@ -16,6 +16,9 @@ func (a *App) chosen() place {
 		return *a.at
 	}
 	vaultName, profile := a.split(a.Settings.Vault)
+	if f, ok := a.files[profile]; ok && vaultName == "" {
+		vaultName = f.Vault
+	}
 	return place{profile, vaultName}
 }
 

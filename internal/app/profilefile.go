@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -35,7 +37,8 @@ type profileFile struct {
 	User         string        `yaml:"user"`
 	Identity     string        `yaml:"identity"`
 	Suite        string        `yaml:"kdf"`
-	Vault        string        `yaml:"vault,omitempty"`
+	Vault        string        `yaml:"vault,omitempty"`   // a name; before Default
+	Default      string        `yaml:"default,omitempty"` // the id of the default vault
 	Vaults       []pinnedVault `yaml:"vaults"`
 	People       []pinnedUser  `yaml:"people,omitempty"`
 }
@@ -76,6 +79,9 @@ func (e *ProfileFileError) Error() string {
 func (a *App) readProfileFile(path string) (profileFile, error) {
 	fail := func(reason string) (profileFile, error) { return profileFile{}, &ProfileFileError{path, reason} }
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return profileFile{}, &NotFoundError{What: "profile file", Name: path, Try: "keyhold help ci", Kind: config.ErrNoProfile}
+	}
 	if err != nil {
 		return profileFile{}, err
 	}
@@ -88,7 +94,7 @@ func (a *App) readProfileFile(path string) (profileFile, error) {
 	dec.KnownFields(true)
 	var p profileFile
 	if err := dec.Decode(&p); err != nil {
-		return fail(err.Error())
+		return fail(strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "yaml: ")), " "))
 	}
 	var more any
 	if err := dec.Decode(&more); !errors.Is(err, io.EOF) {
@@ -133,6 +139,9 @@ func (a *App) keepsThings(profile string) error {
 	return nil
 }
 
+// IsFile reports whether the chosen profile is a file.
+func (a *App) IsFile() bool { return config.IsProfileFile(a.Settings.Profile) }
+
 // config returns what the configuration would say of p.
 func (p profileFile) config() config.Profile {
 	c := config.Profile{Backend: p.Backend, URL: p.URL, Email: p.Email, Vault: p.Vault}
@@ -159,6 +168,15 @@ func (p profileFile) state(ctx context.Context, path string) (kv.DB, error) {
 		err = db.Update(ctx, func(tx kv.Tx) error {
 			if err := account.PutLogin(tx, login); err != nil {
 				return err
+			}
+			if p.Default != "" {
+				id, err := seal.ParseID(p.Default)
+				if err == nil {
+					err = login.Place().SetDefault(tx, id)
+				}
+				if err != nil {
+					return err
+				}
 			}
 			for _, v := range p.Vaults {
 				if err := v.put(tx, login.Place()); err != nil {
@@ -261,6 +279,9 @@ func (a *App) ExportProfile(ctx context.Context) ([]byte, error) {
 		p.User, p.Suite = login.User.String(), login.Suite
 		p.Identity = base64.StdEncoding.EncodeToString(login.Identity[:])
 		p.Vaults, p.People = nil, nil
+		if id := login.Place().Default(tx); !id.IsZero() {
+			p.Default = id.String()
+		}
 		for id, pin := range login.Place().Pins(tx) {
 			p.Vaults = append(p.Vaults, pinned(id, pin))
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
+	"github.com/keyhold/keyhold/internal/keyring"
 	"github.com/keyhold/keyhold/internal/kv/bolt"
 )
 
@@ -102,11 +103,12 @@ func (a *App) transientDeps(d backend.Deps, path string) (backend.Deps, error) {
 	return d, nil
 }
 
-// tokens returns the tokens of the home.
+// tokens returns the tokens of the home: in the desktop's keyring, since they
+// have to outlast a reboot, else sealed under the device key.
 func (a *App) tokens(home *device.Home) (*device.Tokens, error) {
-	ring, err := a.Keyring()
+	ring, err := keyring.Lasting(a.Settings.Keyring, home.Path("run"))
 	if err != nil {
-		return nil, err
+		return nil, Usagef("%v", err)
 	}
 	key, err := a.deviceKey()
 	if err != nil {

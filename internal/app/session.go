@@ -76,10 +76,15 @@ func (a *App) AccountOf(ctx context.Context, profile string) (backend.Account, e
 	if err != nil {
 		return nil, err
 	}
-	if a.HasSource() {
-		return a.open(ctx, profile, keys, nil)
+	s = nil
+	if !a.HasSource() {
+		s = a.tryStart(ctx, profile, keys)
 	}
-	return a.open(ctx, profile, keys, a.tryStart(ctx, profile, keys))
+	account, err := a.open(ctx, profile, keys, s)
+	if err == nil && deps.Device != nil {
+		a.restoreDeviceKey(ctx, account)
+	}
+	return account, err
 }
 
 // explainNoAccount makes backend.ErrNoAccount a *NoVaultError or, at a service,
@@ -311,33 +316,9 @@ func (a *App) Unlock(ctx context.Context, l device.Limits, export bool) (Unlocke
 	if err != nil {
 		return Unlocked{}, err
 	}
-	if err := a.restoreDeviceKey(ctx, account); err != nil {
-		a.Messages().Warn("device_key", "the tokens of services cannot be read: "+err.Error())
-	}
+	a.restoreDeviceKey(ctx, account)
 	u.Vaults, err = account.Vaults(ctx)
 	return u, err
-}
-
-// restoreDeviceKey brings the device key back, which a reboot took from the
-// kernel. That there never was one is no error.
-func (a *App) restoreDeviceKey(ctx context.Context, account backend.Account) error {
-	w, ok := account.(backend.DeviceWrapper)
-	if !ok {
-		return nil
-	}
-	key, err := a.deviceKey()
-	if err != nil {
-		return err
-	}
-	wrap, err := w.DeviceWrapKey()
-	if err != nil {
-		return err
-	}
-	defer wrap.Wipe()
-	if err := key.Restore(ctx, wrap); err != nil && !errors.Is(err, device.ErrNoDeviceKey) {
-		return err
-	}
-	return nil
 }
 
 // keep puts a change of the account's keys into the open session.

@@ -133,7 +133,8 @@ func (a *App) askFingerprint(ctx context.Context, r backend.Recipient) error {
 	if err != nil {
 		return a.promptError(err)
 	}
-	if strings.TrimSpace(answer) == "" {
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "", "n", "no":
 		return ErrDeclined
 	}
 	if strings.Join(strings.Fields(answer), "") != strings.Join(want, "") {

@@ -62,7 +62,15 @@ func (a *App) findVault(ctx context.Context, profile, name string) (backend.Acco
 	if err != nil {
 		return nil, backend.Info{}, err
 	}
-	if len(infos) == 0 || name == "" && !slices.ContainsFunc(infos, func(i backend.Info) bool { return i.Default }) {
+	if name == "" && !slices.ContainsFunc(infos, func(i backend.Info) bool { return i.Default }) {
+		// One that is refused says why when it is opened.
+		i := slices.IndexFunc(infos, func(i backend.Info) bool { return i.Damaged })
+		if i < 0 {
+			return nil, backend.Info{}, a.noVault(profile)
+		}
+		return account, infos[i], nil
+	}
+	if len(infos) == 0 {
 		return nil, backend.Info{}, a.noVault(profile)
 	}
 	var found []backend.Info

@@ -36,7 +36,7 @@ var outcomes = []outcome{
 	{match: as[*config.KeyError], code: "usage", try: "keyhold config list"},
 	{match: as[*config.SecretError], code: "usage"},
 	{match: as[*config.FileError], code: "usage", try: "keyhold config edit"},
-	{match: as[*app.ProfileFileError], code: "usage", try: "keyhold profile export"},
+	{match: as[*app.ProfileFileError], code: "usage", try: "keyhold help ci"},
 	{match: is(config.ErrUnsafe), code: "usage"},
 	{match: is(config.ErrDefaultProfile), code: "usage"},
 	{match: is(config.ErrProfileExists), code: "exists"},

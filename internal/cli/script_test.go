@@ -180,11 +180,6 @@ func golden(ts *testscript.TestScript, neg bool, args []string) {
 	for _, v := range varying {
 		got = v.re.ReplaceAllString(got, v.by)
 	}
-	if d := os.Getenv("UPGOLD"); d != "" { // UPGOLD hack
-		_ = os.MkdirAll(filepath.Join(d, ts.Name()), 0o700)                        // UPGOLD hack
-		_ = os.WriteFile(filepath.Join(d, ts.Name(), args[1]), []byte(got), 0o600) // UPGOLD hack
-		return                                                                     // UPGOLD hack
-	} // UPGOLD hack
 	if want := ts.ReadFile(args[1]); got != want {
 		ts.Fatalf("%s is not as in %s:\n%s", args[0], args[1], got)
 	}

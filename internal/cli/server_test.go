@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -226,11 +227,12 @@ func copyTree(ts *testscript.TestScript, neg bool, args []string) {
 
 // between [METHOD PATH [OLD NEW]] puts somebody between the team and its server
 // who cuts the connection of requests with this method whose path and query hold
-// PATH, before they arrive, or replaces text in their answers. Without arguments
-// he is gone.
+// PATH, before they arrive, or replaces text in their answers. With the word
+// expired in place of OLD the token of the first of them is called out of date.
+// Without arguments he is gone.
 func between(ts *testscript.TestScript, neg bool, args []string) {
 	s := servers(ts)["keys"]
-	if neg || s == nil || len(args) == 1 || len(args) == 3 {
+	if neg || s == nil || len(args) == 1 || len(args) == 3 && args[2] != "expired" {
 		ts.Fatalf("usage: between [METHOD PATH [OLD NEW]], after team")
 	}
 	if len(args) == 0 {
@@ -254,14 +256,34 @@ func between(ts *testscript.TestScript, neg bool, args []string) {
 		r.Header.Set("Content-Length", fmt.Sprint(len(b)))
 		return nil
 	}
+	var once sync.Once
 	man := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if hits(r) && len(args) == 2 {
 			panic(http.ErrAbortHandler)
+		}
+		first := false
+		if hits(r) && len(args) == 3 {
+			once.Do(func() { first = true })
+		}
+		if first {
+			untilLater()
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = io.WriteString(w, `{"error":{"code":"TOKEN_INVALID","message":"the token is out of date"}}`)
+			return
 		}
 		proxy.ServeHTTP(w, r)
 	}))
 	ts.Defer(man.Close)
 	ts.Setenv("HTTP_PROXY", man.URL)
+}
+
+// untilLater waits for the next second: a token that is renewed within the one
+// in which it was made is the same.
+func untilLater() {
+	for now := time.Now().Unix(); time.Now().Unix() == now; {
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // build builds a program of the project into dir.

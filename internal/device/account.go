@@ -1,7 +1,6 @@
 package device
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/keyhold/keyhold/internal/kv"
-	"github.com/keyhold/keyhold/internal/secret"
 )
 
 // An Account is what this machine remembers of the account of a service in
@@ -65,11 +63,6 @@ func (a *Account) Token(ctx context.Context, service, origin string) (Token, err
 		return Token{}, fmt.Errorf("token of %s: %w: %s, not %s", service, ErrOrigin, t.Origin, origin)
 	}
 	return t.clone(), nil
-}
-
-func (t Token) clone() Token {
-	t.Secret = secret.Of(bytes.Clone(t.Secret.Reveal()))
-	return t
 }
 
 // SetToken sets or replaces the token of a service as Tokens.Set does.

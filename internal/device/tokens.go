@@ -1,6 +1,7 @@
 package device
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,12 @@ const ringLimit = 1 << 10
 type Token struct {
 	Origin string // the only one it may be sent to, such as https://vault.example:8443
 	Secret secret.Bytes
+}
+
+// clone returns a copy that is wiped on its own.
+func (t Token) clone() Token {
+	t.Secret = secret.Of(bytes.Clone(t.Secret.Reveal()))
+	return t
 }
 
 // Tokens are the tokens of one home, one for each service of a profile. They

@@ -71,11 +71,15 @@ func edit(ctx context.Context, a *app.App, arg string) error {
 	if err != nil {
 		return err
 	}
+	return reportEdit(a, info, e, len(items) > 0)
+}
+
+func reportEdit(a *app.App, info backend.Info, e vault.Entry, changed bool) error {
 	if a.Settings.FormatTyped {
-		return a.Printer().Object(object(info, e).With("changed", len(items) > 0))
+		return a.Printer().Object(object(info, e).With("changed", changed))
 	}
 	verb := "changed"
-	if len(items) == 0 {
+	if !changed {
 		verb = "nothing changed in"
 	}
 	a.Messages().Notice(fmt.Sprintf("%s %q in the vault %q", verb, e.Name, info.Name))

@@ -49,7 +49,7 @@ func (p *placeFlags) add(f *pflag.FlagSet) {
 // profile is bound to.
 func (p *placeFlags) bound(a *app.App) {
 	b := a.Bound()
-	if p.URL != "" && p.URL != b.URL || p.Email != "" && p.Email != b.Email || b.URL == "" {
+	if a.IsFile() || p.URL != "" && p.URL != b.URL || p.Email != "" && p.Email != b.Email || b.URL == "" {
 		return
 	}
 	b.InsecureHTTP = b.InsecureHTTP || p.InsecureHTTP
@@ -61,6 +61,9 @@ func (p *placeFlags) bound(a *app.App) {
 
 // complete asks for what the command line leaves out.
 func (p *placeFlags) complete(ctx context.Context, a *app.App) error {
+	if a.IsFile() {
+		return app.Usagef("%s takes the name of a profile: a file is none to log in with", a.Command)
+	}
 	for _, m := range []struct {
 		value        *string
 		flag, prompt string

@@ -63,11 +63,15 @@ func status(ctx context.Context, a *app.App) error {
 	if err := a.CheckProfile(profile); err != nil {
 		return err
 	}
+	o := output.Object{{Name: "profile", Value: profile}, {Name: "backend", Value: a.BackendOf(profile)}}
+	if a.IsFile() {
+		return fileStatus(ctx, a, o)
+	}
 	home, err := a.Home()
 	if err != nil {
 		return err
 	}
-	o := output.Object{{Name: "profile", Value: profile}, {Name: "backend", Value: a.BackendOf(profile)}, {Name: "home", Value: home.Dir()}}
+	o = o.With("home", home.Dir())
 	if b := a.Bound(); b.URL != "" {
 		in, err := a.SignedIn(ctx, profile)
 		if err != nil {
@@ -93,6 +97,22 @@ func status(ctx context.Context, a *app.App) error {
 	if len(rekey) > 0 {
 		o = o.With("needs_rekey", rekey)
 	}
+	return printSession(ctx, a, o)
+}
+
+// fileStatus is status for a profile from a file, which has no home and no session.
+func fileStatus(ctx context.Context, a *app.App, o output.Object) error {
+	b := a.Bound()
+	desc, err := a.Describe(ctx)
+	if err != nil {
+		return err
+	}
+	o = o.With("url", b.URL).With("email", b.Email)
+	return a.Printer().Object(o.With("account", desc.ID).With("fingerprint", desc.Fingerprint).With("kdf", desc.Suite))
+}
+
+// printSession prints o with the keyring and the session.
+func printSession(ctx context.Context, a *app.App, o output.Object) error {
 	s, serr := a.PeekSession(ctx) // the keyring knows by then which one it is
 	ring, err := a.Keyring()
 	if err != nil {

@@ -99,19 +99,23 @@ func (o *unlockOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	opened := []string{}
+	opened, shut := []string{}, 0
 	for _, v := range u.Vaults {
-		if v.Open {
+		switch {
+		case v.Open:
 			opened = append(opened, v.Name)
-		} else {
+		case v.NotAccepted:
+			o.app.Messages().Notice(fmt.Sprintf("the vault %q was shared with you: keyhold vault accept %s", v.Name, v.ID))
+		default:
+			shut++
 			o.app.Messages().Warn("damaged", fmt.Sprintf("the vault %q (%s) does not open: its key is damaged or forged", v.Name, v.ID))
 		}
 	}
 	if err := o.print(u, opened); err != nil {
 		return err
 	}
-	if n := len(u.Vaults) - len(opened); n > 0 {
-		return fmt.Errorf("%d of %d vaults did not open: %w", n, len(u.Vaults), vault.ErrDamaged)
+	if shut > 0 {
+		return fmt.Errorf("%d of %d vaults did not open: %w", shut, len(u.Vaults), vault.ErrDamaged)
 	}
 	return nil
 }

@@ -1,0 +1,46 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+// transient opens the account of a profile from a file by the master password:
+// no session is looked for, and none is kept.
+func (a *App) transient(ctx context.Context, profile string) (backend.Account, error) {
+	driver, deps, err := a.driver(profile)
+	if err != nil {
+		return nil, err
+	}
+	if !a.HasSource() && !a.CanAsk() {
+		return nil, noSource{}
+	}
+	pw, err := a.Password(ctx, profile)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := driver.Unlock(ctx, deps, pw)
+	if errors.Is(err, vault.ErrWrongPassword) {
+		return nil, &WrongPasswordError{}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.open(ctx, profile, keys, nil)
+}
+
+// noSource reports a profile from a file for which nobody has the password.
+type noSource struct{}
+
+func (noSource) Error() string {
+	return "a profile from a file is opened by the master password, and no source has it: locked"
+}
+
+// Unwrap makes it a vault.ErrLocked.
+func (noSource) Unwrap() error { return vault.ErrLocked }
+
+// Hint says which sources there are.
+func (noSource) Hint() string { return "keyhold help passwords" }
