@@ -186,11 +186,17 @@ type home struct {
 // home makes a machine of somebody; key is which RSA key an account made there has.
 func (w *world) home(t testing.TB, email string, key int) *home {
 	t.Helper()
+	return w.homeOn(t, email, key, memory.New())
+}
+
+// homeOn is home with a state of its own kind.
+func (w *world) homeOn(t testing.TB, email string, key int, state kv.DB) *home {
+	t.Helper()
 	dir := device.NewHome(t.TempDir())
 	if _, err := dir.Make(rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	h := &home{TB: t, w: w, driver: quick(key), state: memory.New(), password: password}
+	h := &home{TB: t, w: w, driver: quick(key), state: state, password: password}
 	devKey := device.NewDeviceKey(dir, nil, rand.Reader)
 	if err := devKey.Wrap(t.Context(), secret.Of(bytes.Repeat([]byte{7}, 32))); err != nil {
 		t.Fatal(err)
