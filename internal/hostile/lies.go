@@ -59,8 +59,6 @@ func (s *Server) recipient(r *http.Request, v map[string]any) []byte {
 	return blob(s.ask(r, "/users/"+w.Recipient.String()), "publicKey")
 }
 
-func same(*seal.Header) {}
-
 // lies are all that the server can tell.
 var lies = map[string]lie{
 	"another-key-of-a-user": {path: "/users", change: func(s *Server, _ *http.Request, m map[string]any) { s.forger.user(m) }},
