@@ -12,8 +12,8 @@ export GO FUZZTIME COVER_MIN
 .DEFAULT_GOAL := build
 .PHONY: build run test lint generate bench cover fuzz release-snapshot clean help
 
-build: ## build bin/keyhold
-	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/keyhold ./cmd/keyhold
+build: ## build bin/keyhold and bin/keyhold-server
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/keyhold ./cmd/keyhold-server
 
 run: build ## build, then walk through the main job in a throw-away home
 	@sh scripts/walkthrough.sh bin/keyhold

@@ -9,15 +9,14 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/keyhold/keyhold/internal/cli"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/exit"
 )
 
 // page returns the manual page of cmd, in man(7). The library's own generator
 // loses the lay-out of indented text and prints "--flag[=false]".
-func page(cmd *cobra.Command) []byte {
-	p := &roff{}
+func (b binary) page(cmd *cobra.Command) []byte {
+	p := &roff{binary: b}
 	name := strings.ReplaceAll(cmd.CommandPath(), " ", "-")
 	p.line(`.TH "%s" "1" "%s" "keyhold" "keyhold"`, strings.ToUpper(name), date.Format("Jan 2006"))
 	p.line(".nh\n.ad l")
@@ -34,7 +33,7 @@ func page(cmd *cobra.Command) []byte {
 	p.commands(cmd)
 	p.flags("OPTIONS", cmd.NonInheritedFlags())
 	if cmd.HasParent() {
-		p.line(".SH GLOBAL OPTIONS\nThose that every command takes, such as\n\\fB\\-\\-vault\\fR, \\fB\\-\\-json\\fR and \\fB\\-\\-no\\-input\\fR, are explained in\n\\fBkeyhold\\fR(1).")
+		p.line(".SH GLOBAL OPTIONS\nThose that every command takes, such as\n%s, are explained in\n\\fB%s\\fR(1).", b.global, escape(b.root.Name()))
 	}
 	if cmd.HasExample() {
 		p.line(".SH EXAMPLES")
@@ -42,15 +41,20 @@ func page(cmd *cobra.Command) []byte {
 	}
 	p.statuses(cmd)
 	if !cmd.HasParent() {
-		p.environment()
-		p.files()
+		if b.keys {
+			p.environment()
+		}
+		p.ownFiles()
 	}
 	p.seeAlso(cmd)
 	return []byte(p.String())
 }
 
 // A roff writes man(7).
-type roff struct{ strings.Builder }
+type roff struct {
+	strings.Builder
+	binary
+}
 
 func (r *roff) line(format string, args ...any) { _, _ = fmt.Fprintf(r, format+"\n", args...) }
 
@@ -115,11 +119,11 @@ func (r *roff) flags(title string, flags *pflag.FlagSet) {
 func (r *roff) statuses(cmd *cobra.Command) {
 	r.line(".SH EXIT STATUS")
 	if !cmd.HasParent() {
-		r.line("Each command ends with one of these; its own page says which. The error codes are listed by\n\\fBkeyhold help exit\\-codes\\fR.")
+		r.line("Each command ends with one of these; its own page says which. The error codes are listed by\n%s.", r.codes)
 	}
 	r.line(".PD 0")
 	for _, row := range exit.Table() {
-		if !cmd.HasParent() || slices.Contains(cli.Statuses(cmd), row.Status) {
+		if !cmd.HasParent() || slices.Contains(r.binary.statuses(cmd), row.Status) {
 			r.line(".TP 5\n%d\n%s.", row.Status, escape(row.Meaning))
 		}
 	}
@@ -138,20 +142,18 @@ func (r *roff) environment() {
 	}
 }
 
-func (r *roff) files() {
-	r.line(".SH FILES\nIn the directory KEYHOLD_HOME, else $XDG_DATA_HOME/keyhold, else ~/.local/share/keyhold:")
-	for _, f := range [][2]string{
-		{"local.db", "the vaults of the profile default; a copy of it is a backup"},
-		{"local\\-NAME.db", "those of another profile"},
-		{"run/", "open sessions, sealed under keys that are in a keyring"},
-	} {
+func (r *roff) ownFiles() {
+	r.line(".SH FILES\n%s", r.where)
+	for _, f := range r.binary.files {
 		r.line(".TP\n\\fI%s\\fR\n%s.", f[0], escape(f[1]))
 	}
-	r.line(".PP\nThe configuration is in config.yaml: in KEYHOLD_HOME if that is set, else in $XDG_CONFIG_HOME/keyhold, else in\n~/.config/keyhold. \\fBkeyhold config path\\fR prints where.")
+	if r.after != "" {
+		r.line("%s", r.after)
+	}
 }
 
 // mention is where a text names a command of keyhold.
-var mention = regexp.MustCompile(`keyhold( [a-z]+){1,2}`)
+var mention = regexp.MustCompile(`keyhold(?:-server)?( [a-z]+){1,2}`)
 
 // seeAlso names the command above and those that the text of cmd mentions.
 func (r *roff) seeAlso(cmd *cobra.Command) {

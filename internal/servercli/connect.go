@@ -88,7 +88,7 @@ func (c *connection) send(ctx context.Context, method, path string, body any) (*
 		return resp, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	p := &admin.Problem{}
+	p := &admin.RefusedError{}
 	if err := json.UnmarshalRead(io.LimitReader(resp.Body, 1<<16), p); err != nil || p.Code == "" {
 		return nil, errors.New("the server did not understand; it may be of another version")
 	}

@@ -145,12 +145,19 @@ func writeNew(path string, write func(io.Writer) error) error {
 	if err := errors.Join(write(f), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Link(f.Name(), path)
+	err = os.Link(f.Name(), path)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if _, e := os.Lstat(path); e == nil {
+		return &fs.PathError{Op: "create", Path: path, Err: fs.ErrExist}
+	}
+	return os.Rename(f.Name(), path) // the file system has no links
 }
 
 // failureOf returns the code of what went wrong.
 func failureOf(err error) *failure {
-	var p *admin.Problem
+	var p *admin.RefusedError
 	var format *kv.FormatError
 	var path *fs.PathError
 	f := &failure{code: "error", message: strings.ReplaceAll(err.Error(), "\n", "; ")}

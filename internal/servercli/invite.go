@@ -43,7 +43,7 @@ func newInviteCreate(env *Env) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&email, "email", "", "only for this `address`")
-	cmd.Flags().DurationVar(&life, "expires", life, "how `long` it is good for")
+	cmd.Flags().DurationVar(&life, "expires", life, "how long it is good for, a `DURATION`")
 	return cmd
 }
 

@@ -1,6 +1,7 @@
 package servercli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -37,10 +38,12 @@ func serveBoth(ctx context.Context, log *slog.Logger, all ...paired) error {
 		}
 		go func() { failed <- servers[i].Serve(p.Listener) }()
 	}
+	running := len(all)
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
+		running--
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
@@ -49,6 +52,14 @@ func serveBoth(ctx context.Context, log *slog.Logger, all ...paired) error {
 			_ = s.Close() // who is still at it has had time enough
 		}
 	}
+	for range running { // each closes its listener once more, which must not be another server's by then
+		err = cmp.Or(notClosed(err), notClosed(<-failed))
+	}
+	return err
+}
+
+// notClosed returns err unless it is what a server says that was shut down.
+func notClosed(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

@@ -44,9 +44,10 @@ func newServe(env *Env) *cobra.Command {
 		Use:   "serve",
 		Short: "Run the server",
 		Long: "Serve the vaults API below /api/v1, and /healthz, until SIGTERM or SIGINT. The address is printed when the server can\n" +
-			"be reached; --addr 127.0.0.1:0 takes a free port. Without TLS it serves this machine alone; what other machines can\n" +
+			"be reached: 127.0.0.1:8420 unless --addr says otherwise; port 0 is any that is free. Without TLS it serves this machine alone; what other machines can\n" +
 			"reach needs --tls-cert and --tls-key, or a proxy in front that has them and --insecure-http.\n\n" +
-			"Where registration takes an invite, the first start prints one for the owner: whoever signs up first.",
+			"To sign up takes an invite unless --registration says otherwise. The first start prints one for the owner: whoever\n" +
+			"signs up first.",
 		Example: "  keyhold-server serve\n" +
 			"  keyhold-server serve --addr :443 --tls-cert cert.pem --tls-key key.pem --data /var/lib/keyhold",
 		Args: cobra.NoArgs,
@@ -64,7 +65,7 @@ func newServe(env *Env) *cobra.Command {
 	f.StringVar(&o.key, "tls-key", "", "and with the private key in this `file`")
 	f.BoolVar(&o.insecure, "insecure-http", false, "serve other machines without TLS: a proxy in front has it")
 	f.StringSliceVar(&o.proxies, "trusted-proxy", nil, "believe X-Forwarded-For of this `CIDR`; repeatable")
-	f.DurationVar(&o.accessTime, "access-time", accounts.AccessTime, "how `long` an access token is good for")
+	f.DurationVar(&o.accessTime, "access-time", accounts.AccessTime, "how long an access token is good for, a `DURATION`")
 	return cmd
 }
 
@@ -195,8 +196,8 @@ func (o *serveOptions) firstInvite(ctx context.Context, db kv.DB, keys accounts.
 	var text string
 	err := db.Update(ctx, func(tx kv.Tx) error {
 		text = ""
-		for range accounts.All(tx) {
-			return nil
+		for _, err := range accounts.All(tx) {
+			return err // there is an account, or one that cannot be read
 		}
 		invites, err := accounts.Invites(tx)
 		if err != nil {

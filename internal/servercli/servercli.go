@@ -122,7 +122,8 @@ func NewRoot(env *Env) *cobra.Command {
 	root.AddCommand(newServe(env), newUser(env), newInvite(env), newBackup(env), newVersion(env))
 	for _, c := range root.Commands() {
 		if c.HasSubCommands() {
-			c.Args = cobra.NoArgs
+			c.Args = cobra.NoArgs // it is "unknown command" there
+			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		}
 	}
 	root.SetHelpCommand(&cobra.Command{Hidden: true})

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"sync"
 )
 
 // errStranger reports a peer of the admin socket that is another user.
@@ -33,31 +34,34 @@ func (d dataDir) listen(ctx context.Context) (net.Listener, error) {
 		_ = l.Close()
 		return nil, err
 	}
-	return ownListener{l, d.socket()}, nil
+	return &ownListener{Listener: l, path: d.socket(), uid: os.Geteuid()}, nil
 }
 
-// An ownListener accepts connections of this user alone.
+// An ownListener accepts connections of one user alone.
 type ownListener struct {
 	net.Listener
 
 	path string
+	uid  int
+	once sync.Once
 }
 
 // Accept implements net.Listener.
-func (l ownListener) Accept() (net.Conn, error) {
+func (l *ownListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
-		if err := checkPeer(c); err == nil {
+		if err := checkPeer(c, l.uid); err == nil {
 			return c, nil
 		}
 		_ = c.Close()
 	}
 }
 
-// Close removes the socket too.
-func (l ownListener) Close() error {
-	return errors.Join(l.Listener.Close(), os.Remove(l.path))
+// Close removes the socket too, once.
+func (l *ownListener) Close() (err error) {
+	l.once.Do(func() { err = errors.Join(l.Listener.Close(), os.Remove(l.path)) })
+	return err
 }

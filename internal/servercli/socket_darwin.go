@@ -2,14 +2,13 @@ package servercli
 
 import (
 	"net"
-	"os"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
-// checkPeer returns nil if the other end of c is this user.
-func checkPeer(c net.Conn) error {
+// checkPeer returns nil if the other end of c is the user with this id.
+func checkPeer(c net.Conn, uid int) error {
 	u, ok := c.(syscall.Conn)
 	if !ok {
 		return errStranger
@@ -28,7 +27,7 @@ func checkPeer(c net.Conn) error {
 	if err != nil {
 		return err
 	}
-	if int(cred.Uid) != os.Geteuid() {
+	if int(cred.Uid) != uid {
 		return errStranger
 	}
 	return nil

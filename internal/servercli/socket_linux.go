@@ -25,8 +25,8 @@ func socketPath(d dataDir) (path string, done func(), err error) {
 	return fmt.Sprintf("/proc/self/fd/%d/admin.sock", f.Fd()), func() { _ = f.Close() }, nil
 }
 
-// checkPeer returns nil if the other end of c is this user.
-func checkPeer(c net.Conn) error {
+// checkPeer returns nil if the other end of c is the user with this id.
+func checkPeer(c net.Conn, uid int) error {
 	u, ok := c.(syscall.Conn)
 	if !ok {
 		return errStranger
@@ -45,7 +45,7 @@ func checkPeer(c net.Conn) error {
 	if err != nil {
 		return err
 	}
-	if int(cred.Uid) != os.Geteuid() {
+	if int(cred.Uid) != uid {
 		return errStranger
 	}
 	return nil

@@ -38,7 +38,7 @@ func newUserCreate(env *Env) *cobra.Command {
 			return createInvite(cmd.Context(), env, args[0], life)
 		},
 	}
-	cmd.Flags().DurationVar(&life, "expires", life, "how `long` the invite is good for")
+	cmd.Flags().DurationVar(&life, "expires", life, "how long the invite is good for, a `DURATION`")
 	return cmd
 }
 

@@ -52,13 +52,13 @@ type NewInvite struct {
 	Seconds int64  `json:"seconds"` // how long it is good for
 }
 
-// A Problem is an answer that refuses. Code is an error code of package exit.
-type Problem struct {
+// A RefusedError is an answer that refuses. Code is an error code of package exit.
+type RefusedError struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 }
 
-func (p *Problem) Error() string { return p.Message }
+func (p *RefusedError) Error() string { return p.Message }
 
 type door struct{ Deps }
 
@@ -107,7 +107,7 @@ func (s *door) setDisabled(disabled bool) http.HandlerFunc {
 				err = accounts.SetDisabled(tx, a.ID, disabled)
 			}
 			if errors.Is(err, accounts.ErrNotFound) {
-				return &Problem{"not_found", "no user has this id or address"}
+				return &RefusedError{"not_found", "no user has this id or address"}
 			}
 			if err != nil {
 				return err
@@ -149,7 +149,7 @@ func inviteOf(i accounts.Invite) Invite {
 func (s *door) createInvite(w http.ResponseWriter, r *http.Request) {
 	var b NewInvite
 	if err := json.UnmarshalRead(http.MaxBytesReader(w, r.Body, 1<<16), &b); err != nil {
-		reply(w, nil, &Problem{"usage", "the request is not valid"})
+		reply(w, nil, &RefusedError{"usage", "the request is not valid"})
 		return
 	}
 	var made Invite
@@ -171,12 +171,12 @@ func (s *door) createInvite(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *door) revokeInvite(w http.ResponseWriter, r *http.Request) {
-	err := error(accounts.ErrNotFound)
+	err := accounts.ErrNotFound
 	if id, e := seal.ParseID(r.PathValue("invite")); e == nil {
 		err = s.Store.Update(r.Context(), func(tx kv.Tx) error { return accounts.RevokeInvite(tx, id) })
 	}
 	if errors.Is(err, accounts.ErrNotFound) {
-		err = &Problem{"not_found", "no invite has this id"}
+		err = &RefusedError{"not_found", "no invite has this id"}
 	}
 	reply(w, struct{}{}, err)
 }
@@ -218,8 +218,8 @@ func reply(w http.ResponseWriter, body any, err error) {
 }
 
 // problemOf returns what went wrong, in the words of the commands.
-func problemOf(err error) *Problem {
-	var p *Problem
+func problemOf(err error) *RefusedError {
+	var p *RefusedError
 	var invalid *accounts.InvalidError
 	var format *kv.FormatError
 	code := "error"
@@ -227,17 +227,17 @@ func problemOf(err error) *Problem {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &invalid):
-		return &Problem{"usage", invalid.Error()}
+		return &RefusedError{"usage", invalid.Error()}
 	case errors.As(err, &format):
 		code = "store_too_new"
 	case errors.Is(err, fs.ErrNotExist):
-		return &Problem{"not_found", "there is no store yet"}
+		return &RefusedError{"not_found", "there is no store yet"}
 	case errors.Is(err, accounts.ErrExists):
-		return &Problem{"exists", "the address has an account already"}
+		return &RefusedError{"exists", "the address has an account already"}
 	case errors.Is(err, kv.ErrBusy):
 		code = "busy"
 	case errors.Is(err, accounts.ErrDamaged), errors.Is(err, kv.ErrDamaged):
 		code = "damaged"
 	}
-	return &Problem{code, err.Error()}
+	return &RefusedError{code, err.Error()}
 }

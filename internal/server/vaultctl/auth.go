@@ -30,7 +30,7 @@ func (s *door) health(w http.ResponseWriter, r *http.Request) {
 	})
 	if err != nil {
 		s.Log.ErrorContext(r.Context(), "health", "error", err.Error())
-		s.fail(w, r, unavailable)
+		s.fail(w, r, errUnavailable)
 		return
 	}
 	send(w, http.StatusOK, []byte(`{"status":"ok","checks":{"database":"ok"}}`))

@@ -49,7 +49,7 @@ const (
 func (c *call) id(name string) (seal.ID, error) {
 	id, err := seal.ParseID(c.r.PathValue(name))
 	if err != nil || id.IsZero() {
-		return seal.ID{}, notFound
+		return seal.ID{}, errNotFound
 	}
 	return id, nil
 }
@@ -125,7 +125,7 @@ func write[B any](s *door, n need, limit int64, do func(*call, B) (answer, error
 func (s *door) bearer(r *http.Request) (secret.String, error) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(text) == "" {
-		return secret.String{}, unauthenticated
+		return secret.String{}, errUnauthenticated
 	}
 	token := secret.TextOf(strings.TrimSpace(text))
 	_, err := s.Keys.ParseToken(s.Now(), token)
@@ -141,7 +141,7 @@ func (s *door) authenticate(tx kv.Tx, r *http.Request, token secret.String, n ne
 	}
 	server.Note(r.Context(), user.ID.String(), "")
 	if n == steppedUp && !claims.IsSteppedUp(now) {
-		return nil, stepUpRequired
+		return nil, errStepUp
 	}
 	return &call{tx: tx, r: r, now: now, user: user, claims: claims}, nil
 }
@@ -198,7 +198,7 @@ func decode(w http.ResponseWriter, r *http.Request, limit int64, body any) error
 	case err == nil:
 		return nil
 	case errors.As(err, &large):
-		return tooLarge
+		return errTooLarge
 	case errors.As(err, &semantic):
 		return invalid(fieldOf(semantic.JSONPointer), "it has not the form that is documented")
 	case errors.As(err, &syntactic), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

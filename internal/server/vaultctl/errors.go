@@ -16,66 +16,66 @@ import (
 	"github.com/keyhold/keyhold/internal/service/vaults"
 )
 
-// A problem is an answer that refuses. Its message never has what was sent.
-type problem struct {
+// A problemError is an answer that refuses. Its message never has what was sent.
+type problemError struct {
 	status               int
 	code, message, field string
 }
 
-func (p problem) Error() string { return p.message }
+func (p problemError) Error() string { return p.message }
 
-// A waitError is a problem that passes.
+// A waitError is one that passes.
 type waitError struct {
-	problem
+	problemError
 
 	wait time.Duration
 }
 
 var (
-	internal        = problem{http.StatusInternalServerError, "INTERNAL", "the server failed", ""}
-	notFound        = problem{http.StatusNotFound, "NOT_FOUND", "there is no such thing, or it is not yours", ""}
-	unauthenticated = problem{http.StatusUnauthorized, "UNAUTHENTICATED", "an access token is needed", ""}
-	tokenInvalid    = problem{http.StatusUnauthorized, "TOKEN_INVALID", "the access token is not valid or out of date", ""}
-	stepUpRequired  = problem{http.StatusForbidden, "STEP_UP_REQUIRED", "the password has to be given again", ""}
-	forbidden       = problem{http.StatusForbidden, "FORBIDDEN", "the role does not allow this", ""}
-	unavailable     = problem{http.StatusServiceUnavailable, "DB_UNAVAILABLE", "the store is not available", ""}
-	tooLarge        = problem{http.StatusRequestEntityTooLarge, "INVALID", "the body is too large", ""}
+	errInternal        = problemError{http.StatusInternalServerError, "INTERNAL", "the server failed", ""}
+	errNotFound        = problemError{http.StatusNotFound, "NOT_FOUND", "there is no such thing, or it is not yours", ""}
+	errUnauthenticated = problemError{http.StatusUnauthorized, "UNAUTHENTICATED", "an access token is needed", ""}
+	errTokenInvalid    = problemError{http.StatusUnauthorized, "TOKEN_INVALID", "the access token is not valid or out of date", ""}
+	errStepUp          = problemError{http.StatusForbidden, "STEP_UP_REQUIRED", "the password has to be given again", ""}
+	errForbidden       = problemError{http.StatusForbidden, "FORBIDDEN", "the role does not allow this", ""}
+	errUnavailable     = problemError{http.StatusServiceUnavailable, "DB_UNAVAILABLE", "the store is not available", ""}
+	errTooLarge        = problemError{http.StatusRequestEntityTooLarge, "INVALID", "the body is too large", ""}
 )
 
-func invalid(field, message string) problem {
-	return problem{http.StatusBadRequest, "INVALID", message, field}
+func invalid(field, message string) problemError {
+	return problemError{http.StatusBadRequest, "INVALID", message, field}
 }
 
-func conflict(field, message string) problem {
-	return problem{http.StatusConflict, "CONFLICT", message, field}
+func conflict(field, message string) problemError {
+	return problemError{http.StatusConflict, "CONFLICT", message, field}
 }
 
 // known are the errors that have one answer.
 var known = []struct {
 	err error
-	as  problem
+	as  problemError
 }{
-	{accounts.ErrInviteRequired, problem{http.StatusBadRequest, "INVITE_REQUIRED", "registration takes an invite", "inviteToken"}},
-	{accounts.ErrInvite, problem{http.StatusBadRequest, "INVITE_NOT_REDEEMABLE", "the invite cannot be redeemed", "inviteToken"}},
-	{accounts.ErrRegistration, problem{http.StatusBadRequest, "REGISTRATION_DISABLED", "registration is disabled", ""}},
+	{accounts.ErrInviteRequired, problemError{http.StatusBadRequest, "INVITE_REQUIRED", "registration takes an invite", "inviteToken"}},
+	{accounts.ErrInvite, problemError{http.StatusBadRequest, "INVITE_NOT_REDEEMABLE", "the invite cannot be redeemed", "inviteToken"}},
+	{accounts.ErrRegistration, problemError{http.StatusBadRequest, "REGISTRATION_DISABLED", "registration is disabled", ""}},
 	{accounts.ErrExists, conflict("email", "the e-mail address is taken")},
-	{accounts.ErrCredentials, problem{http.StatusUnauthorized, "INVALID_CREDENTIALS", "the credentials are wrong", ""}},
-	{accounts.ErrTokenReuse, problem{http.StatusUnauthorized, "TOKEN_REUSE_DETECTED", "the refresh token was used before; the session has ended", ""}},
-	{accounts.ErrSessionExpired, problem{http.StatusUnauthorized, "SESSION_EXPIRED", "the session is out of date", ""}},
-	{accounts.ErrToken, tokenInvalid},
-	{accounts.ErrDisabled, problem{http.StatusForbidden, "FORBIDDEN", "the account is disabled", ""}},
-	{accounts.ErrNotFound, notFound},
-	{vaults.ErrNotFound, notFound},
-	{vaults.ErrDenied, forbidden},
+	{accounts.ErrCredentials, problemError{http.StatusUnauthorized, "INVALID_CREDENTIALS", "the credentials are wrong", ""}},
+	{accounts.ErrTokenReuse, problemError{http.StatusUnauthorized, "TOKEN_REUSE_DETECTED", "the refresh token was used before; the session has ended", ""}},
+	{accounts.ErrSessionExpired, problemError{http.StatusUnauthorized, "SESSION_EXPIRED", "the session is out of date", ""}},
+	{accounts.ErrToken, errTokenInvalid},
+	{accounts.ErrDisabled, problemError{http.StatusForbidden, "FORBIDDEN", "the account is disabled", ""}},
+	{accounts.ErrNotFound, errNotFound},
+	{vaults.ErrNotFound, errNotFound},
+	{vaults.ErrDenied, errForbidden},
 	{vaults.ErrExists, conflict("vaultId", "the id is taken")},
 	{vaults.ErrLastOwner, invalid("userId", "the last owner of a vault cannot be removed")},
-	{vaults.ErrRekeyRequired, problem{http.StatusConflict, "REKEY_REQUIRED", "the vault needs a new key since a member was removed", ""}},
-	{kv.ErrBusy, unavailable},
+	{vaults.ErrRekeyRequired, problemError{http.StatusConflict, "REKEY_REQUIRED", "the vault needs a new key since a member was removed", ""}},
+	{kv.ErrBusy, errUnavailable},
 }
 
 // problemOf returns the answer to an error.
-func problemOf(err error) problem {
-	var p problem
+func problemOf(err error) problemError {
+	var p problemError
 	var wait waitError
 	var account *accounts.InvalidError
 	var vault *vaults.InvalidError
@@ -85,30 +85,30 @@ func problemOf(err error) problem {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &wait):
-		return wait.problem
+		return wait.problemError
 	case errors.As(err, &account):
 		return invalid(account.Field, account.Reason)
 	case errors.As(err, &vault) && vault.Field == "role":
-		return problem{http.StatusBadRequest, "INVALID_ROLE", vault.Reason, "role"}
+		return problemError{http.StatusBadRequest, "INVALID_ROLE", vault.Reason, "role"}
 	case errors.As(err, &vault):
 		return invalid(vault.Field, vault.Reason)
 	case errors.As(err, &moved):
 		return conflict(moved.Field, "the "+moved.Field+" is not the current one")
 	case errors.As(err, &locked):
-		return problem{http.StatusLocked, "ACCOUNT_LOCKED", "too many logins have failed", ""}
+		return problemError{http.StatusLocked, "ACCOUNT_LOCKED", "too many logins have failed", ""}
 	}
 	for _, k := range known {
 		if errors.Is(err, k.err) {
 			return k.as
 		}
 	}
-	return internal
+	return errInternal
 }
 
 // fail writes the answer to an error.
 func (s *door) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		err = unavailable // nobody listens any more
+		err = errUnavailable // nobody listens any more
 	}
 	p := problemOf(err)
 	if p.status == http.StatusInternalServerError {
@@ -160,7 +160,7 @@ func (s *door) limit(l *server.Limiter, next http.HandlerFunc) http.HandlerFunc 
 
 func allow(l *server.Limiter, who string) error {
 	if wait, ok := l.Allow(who); !ok {
-		return waitError{problem{http.StatusTooManyRequests, "RATE_LIMITED", "too many requests", ""}, wait}
+		return waitError{problemError{http.StatusTooManyRequests, "RATE_LIMITED", "too many requests", ""}, wait}
 	}
 	return nil
 }

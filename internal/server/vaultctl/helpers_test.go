@@ -27,7 +27,7 @@ var start = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
 // A world is a server with a clock and a log.
 type world struct {
-	*testing.T
+	testing.TB
 
 	deps vaultctl.Deps
 	log  *syncBuffer
@@ -56,18 +56,18 @@ func (s *syncBuffer) String() string {
 	return s.b.String()
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	return worldOn(t, memory.New())
 }
 
-func worldOn(t *testing.T, db kv.DB) *world {
+func worldOn(t testing.TB, db kv.DB) *world {
 	t.Helper()
 	keys, err := accounts.NewKeys(secret.Of(bytes.Repeat([]byte{'k'}, 32)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{T: t, log: &syncBuffer{}, now: start}
+	w := &world{TB: t, log: &syncBuffer{}, now: start}
 	w.deps = vaultctl.Deps{
 		Store: db, Keys: keys, Now: w.clock, Rand: rand.Reader, Mode: accounts.Open,
 		Log: slog.New(slog.NewJSONHandler(w.log, nil)), Version: "1.2.3", Commit: "c0ffee",

@@ -96,7 +96,7 @@ func (s *door) userOf(c *call, find func() (accounts.Account, error)) (answer, e
 		return answer{}, err
 	}
 	if a.IsLocal() {
-		return answer{}, notFound
+		return answer{}, errNotFound
 	}
 	return ok(struct {
 		UserID             seal.ID `json:"userId"`

@@ -2,6 +2,7 @@ package vaultctl_test
 
 import (
 	"testing"
+	"time"
 )
 
 // The five documented calls and what leads to them, by two people.
@@ -10,6 +11,7 @@ func TestStory(t *testing.T) {
 	w := newWorld(t)
 	ann, bob := w.stepUp(w.join("ann")), w.join("bob")
 	home := w.vault(ann, "personal")
+	w.wait(time.Second) // vaults are listed by age
 	team := w.vault(ann, "shared")
 	item := w.item(ann, team, "one")
 	w.want(404, "GET", "/vaults/"+team+"/items", bob.token, nil)

@@ -79,7 +79,7 @@ func New(d Deps) http.Handler {
 		mux.HandleFunc(method+" /api/v1"+path, r.handle)
 	}
 	outer := server.Outer{Log: d.Log, Now: d.Now, Rand: d.Rand, Fail: func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, r, internal)
+		s.fail(w, r, errInternal)
 	}}
 	return outer.Wrap(s.unrouted(mux))
 }
@@ -97,10 +97,10 @@ func (s *door) unrouted(mux *http.ServeMux) http.Handler {
 		h.ServeHTTP(probe, r)
 		if probe.status == http.StatusMethodNotAllowed {
 			w.Header().Set("Allow", probe.header.Get("Allow"))
-			s.fail(w, r, problem{http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "the path has no such method", ""})
+			s.fail(w, r, problemError{http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "the path has no such method", ""})
 			return
 		}
-		s.fail(w, r, notFound)
+		s.fail(w, r, errNotFound)
 	})
 }
 
