@@ -296,8 +296,11 @@ func TestRedirect(t *testing.T) {
 	}
 	r := must(http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/vaults", http.NoBody))
 	r.Header.Set("Authorization", "Bearer secret")
-	resp := must((&http.Client{}).Do(r))
-	_ = resp.Body.Close()
+	resp, err := (&http.Client{}).Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
 	if token := <-got; token != "Bearer secret" {
 		t.Errorf("elsewhere %q arrived", token)
 	}

@@ -41,6 +41,7 @@ type world struct {
 
 	db    kv.DB
 	ticks atomic.Int64 // seconds since start
+	deps  server.Deps
 	door  http.Handler
 
 	mu    sync.Mutex
@@ -59,11 +60,12 @@ func worldOn(t testing.TB, db kv.DB, access time.Duration) *world {
 		t.Fatal(err)
 	}
 	w := &world{TB: t, db: db}
-	w.door = server.New(server.Deps{
+	w.deps = server.Deps{
 		Store: db, Keys: keys, Now: w.now, Rand: rand.Reader, Mode: accounts.Open, AccessTime: access,
 		Log:    slog.New(slog.DiscardHandler),
 		Limits: server.Limits{Credentials: 1 << 20, StepUp: 1 << 20, Users: 1 << 20},
-	})
+	}
+	w.door = server.New(w.deps)
 	return w
 }
 
