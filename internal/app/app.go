@@ -17,7 +17,6 @@ import (
 
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
-	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/keyring"
 	"github.com/keyhold/keyhold/internal/output"
 	"github.com/keyhold/keyhold/internal/secret"

@@ -25,6 +25,7 @@ import (
 	"github.com/keyhold/keyhold/internal/kv/memory"
 	"github.com/keyhold/keyhold/internal/secret"
 	door "github.com/keyhold/keyhold/internal/server/vaultctl"
+	"github.com/keyhold/keyhold/internal/server/vaultctl/releasedtest"
 	"github.com/keyhold/keyhold/internal/service/accounts"
 )
 
@@ -36,12 +37,13 @@ type stage struct {
 	path   string // below the address
 	store  kv.DB
 	server *hostile.Server
-	old    *hostile.Released
 
-	handler http.Handler // one of the two, or another
+	handler http.Handler // that, or another
 
 	mu   sync.Mutex
 	sent int // requests that came elsewhere
+
+	preflights []string // what was sent as master password to be looked at
 
 	homes, stored map[string]string // as they were when the lie began
 }
@@ -83,17 +85,16 @@ func newStage(script string, records map[string]string, isOld bool) (*stage, err
 		defer s.mu.Unlock()
 		s.sent++
 	}))
-	door, err := realServer(s.store, time.Now)
+	deps, err := serverOver(s.store, time.Now)
 	if err != nil {
 		return nil, err
 	}
-	if s.server, err = hostile.New(door, elsewhere.URL); err != nil {
+	if s.server, err = hostile.New(door.New(deps), elsewhere.URL); err != nil {
 		return nil, err
 	}
 	s.handler = s.server
 	if isOld {
-		s.old = hostile.NewReleased(door, s.store)
-		s.handler = s.old
+		s.handler = s.listen(releasedtest.New(deps, releasedtest.Options{}))
 	}
 	addStage(s)
 	return s, nil
@@ -107,13 +108,13 @@ func addStage(s *stage) {
 	theStage.stages = append(theStage.stages, s)
 }
 
-// realServer is the server over a store.
-func realServer(db kv.DB, now func() time.Time) (http.Handler, error) {
+// serverOver is what the server over a store is made of.
+func serverOver(db kv.DB, now func() time.Time) (door.Deps, error) {
 	keys, err := accounts.NewKeys(secret.Of(bytes.Repeat([]byte{'k'}, 32)))
-	return door.New(door.Deps{
+	return door.Deps{
 		Store: db, Keys: keys, Now: now, Rand: rand.Reader, Mode: accounts.Open, Log: slog.New(slog.DiscardHandler),
 		Limits: door.Limits{Credentials: 1 << 20, StepUp: 1 << 20, Users: 1 << 20},
-	}), err
+	}, err
 }
 
 // setHandler puts another server behind a stage.
@@ -238,37 +239,6 @@ func attack(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Setenv("KEYHOLD_KEYRING", "file")
 	ts.Setenv("URL", web().URL+s.path+"/api/v1")
-}
-
-// released sets a stage with a server of the released dialect, where there is
-// no account yet.
-func released(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) > 0 {
-		ts.Fatalf("usage: released")
-	}
-	s, err := newStage(ts.MkAbs("."), nil, true)
-	ts.Check(err)
-	ts.Setenv("KEYHOLD_KEYRING", "file")
-	ts.Setenv("URL", web().URL+s.path+"/api/v1")
-}
-
-// preflights N WORD wants that N passwords were sent for the server to look at,
-// all of them different, and none of them with WORD in it.
-func preflights(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: preflights N WORD")
-	}
-	all := stageOf(ts).old.Preflights()
-	seen := map[string]bool{}
-	for _, p := range all {
-		if seen[p] || strings.Contains(p, args[1]) {
-			ts.Fatalf("the server got %q", p)
-		}
-		seen[p] = true
-	}
-	if fmt.Sprint(len(all)) != args[0] {
-		ts.Fatalf("the server got %d passwords to look at", len(all))
-	}
 }
 
 // copyHomeOf copies the home that somebody has on the first stage, for another one.

@@ -22,6 +22,7 @@ import (
 	"github.com/keyhold/keyhold/internal/hostile"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/kv/bolt"
+	server "github.com/keyhold/keyhold/internal/server/vaultctl"
 )
 
 // A daemon is the real server as a process of its own, behind the address of
@@ -180,11 +181,11 @@ func TestRefreshOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	later := func() time.Time { return time.Now().Add(20 * time.Minute) }
-	door, err := realServer(s.store, later)
+	deps, err := serverOver(s.store, later)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.server, err = hostile.New(door, ""); err != nil {
+	if s.server, err = hostile.New(server.New(deps), ""); err != nil {
 		t.Fatal(err)
 	}
 	s.setHandler(s.server)

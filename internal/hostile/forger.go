@@ -8,6 +8,7 @@ import (
 	"errors"
 
 	"github.com/keyhold/keyhold/internal/seal"
+	"github.com/keyhold/keyhold/internal/secret"
 )
 
 // A forger has keys of its own, for what the server says is somebody else's.
@@ -95,3 +96,22 @@ func blob(m map[string]any, name string) []byte {
 }
 
 func text(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
+// Opens opens what somebody sealed under the key that the server gave him.
+func (s *Server) Opens(vault seal.ID, keyVersion uint64, item seal.ID, data []byte) (secret.Bytes, error) {
+	v, err := seal.Bound(vault, keyVersion, s.forger.vault)
+	if err != nil {
+		return secret.Bytes{}, err
+	}
+	return v.OpenData(item, data)
+}
+
+// Unwraps opens a vault key that somebody wrapped for the key that the server
+// showed as a user's.
+func (s *Server) Unwraps(wrap []byte) (seal.VaultKey, error) {
+	w, err := seal.ParseWrap(wrap)
+	if err != nil {
+		return seal.VaultKey{}, err
+	}
+	return w.OpenRSA(s.forger.rsa, w.Header)
+}

@@ -29,8 +29,11 @@ func (c *check) empty() {
 func (c *check) items() {
 	v := c.client()
 	var want []vault.Item
-	for _, t := range append(vault.Types(), vault.Type{Name: "of_the_future"}) {
+	for _, t := range vault.Types() {
 		want = append(want, full(t))
+	}
+	if !c.suite.Released { // that one has a closed list
+		want = append(want, full(vault.Type{Name: "of_the_future"}))
 	}
 	made := c.add(v, want...)
 	other := c.client()
@@ -103,6 +106,9 @@ func (c *check) values() {
 	values := [][]byte{
 		{}, {0}, []byte("\n"), notUTF8, []byte(`"\u0000"` + "\u2028"),
 		bytes.Repeat([]byte("0123456789abcdef"), 1<<16), bytes.Repeat([]byte{0xff, 0xfe, 0, 1}, 1<<18), // 1 MiB
+	}
+	if c.suite.Released {
+		values = values[:5] // a body may have less
 	}
 	var ids []string
 	for i, value := range values {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/backend/backendtest"
-	"github.com/keyhold/keyhold/internal/hostile"
+	"github.com/keyhold/keyhold/internal/server/vaultctl/releasedtest"
 )
 
 // The conformance suite on a server of the released dialect.
@@ -17,7 +17,7 @@ func TestConformance_released(t *testing.T) {
 		Released: true,
 		New: func(t testing.TB) func() backend.Account {
 			w := newWorld(t)
-			old := hostile.NewReleased(w.door, w.db)
+			old := releasedtest.New(w.deps, releasedtest.Options{KeepRoles: true})
 			w.lying(func(rw http.ResponseWriter, r *http.Request, _ http.Handler) { old.ServeHTTP(rw, r) })
 			return w.home(t, "ann@example.com", 0).signup(true).account
 		},

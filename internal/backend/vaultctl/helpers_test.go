@@ -41,6 +41,7 @@ type world struct {
 
 	db    kv.DB
 	ticks atomic.Int64 // seconds since start
+	deps  server.Deps
 	door  http.Handler
 
 	mu    sync.Mutex
@@ -59,11 +60,12 @@ func worldOn(t testing.TB, db kv.DB, access time.Duration) *world {
 		t.Fatal(err)
 	}
 	w := &world{TB: t, db: db}
-	w.door = server.New(server.Deps{
+	w.deps = server.Deps{
 		Store: db, Keys: keys, Now: w.now, Rand: rand.Reader, Mode: accounts.Open, AccessTime: access,
 		Log:    slog.New(slog.DiscardHandler),
 		Limits: server.Limits{Credentials: 1 << 20, StepUp: 1 << 20, Users: 1 << 20},
-	})
+	}
+	w.door = server.New(w.deps)
 	return w
 }
 
@@ -186,11 +188,17 @@ type home struct {
 // home makes a machine of somebody; key is which RSA key an account made there has.
 func (w *world) home(t testing.TB, email string, key int) *home {
 	t.Helper()
+	return w.homeOn(t, email, key, memory.New())
+}
+
+// homeOn is home with a state of its own kind.
+func (w *world) homeOn(t testing.TB, email string, key int, state kv.DB) *home {
+	t.Helper()
 	dir := device.NewHome(t.TempDir())
 	if _, err := dir.Make(rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	h := &home{TB: t, w: w, driver: quick(key), state: memory.New(), password: password}
+	h := &home{TB: t, w: w, driver: quick(key), state: state, password: password}
 	devKey := device.NewDeviceKey(dir, nil, rand.Reader)
 	if err := devKey.Wrap(t.Context(), secret.Of(bytes.Repeat([]byte{7}, 32))); err != nil {
 		t.Fatal(err)

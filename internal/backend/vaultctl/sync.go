@@ -212,13 +212,17 @@ func (b *box) replace(tx kv.Tx, items []item, parts []parts, there bool) (change
 			left[id] = true
 		}
 	}
+	sorted := &inOrder{Tx: tx}
 	for i, it := range items {
 		delete(left, itemdb.ID(it.id))
-		wrote, err := b.put(tx, it, parts[i])
+		wrote, err := b.put(sorted, it, parts[i])
 		if err != nil {
 			return false, err
 		}
 		changed = changed || wrote
+	}
+	if err := sorted.write(); err != nil {
+		return false, err
 	}
 	for id := range left {
 		if _, err := itemdb.Discard(tx, b.mirror, id); err != nil {
