@@ -22,7 +22,7 @@ import (
 	"github.com/keyhold/keyhold/internal/hostile"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/kv/bolt"
-	server "github.com/keyhold/keyhold/internal/server/vaultctl"
+	door "github.com/keyhold/keyhold/internal/server/vaultctl"
 )
 
 // A daemon is the real server as a process of its own, behind the address of
@@ -185,7 +185,7 @@ func TestRefreshOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.server, err = hostile.New(server.New(deps), ""); err != nil {
+	if s.server, err = hostile.New(door.New(deps), ""); err != nil {
 		t.Fatal(err)
 	}
 	s.setHandler(s.server)
