@@ -16,13 +16,11 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/kv/memory"
 	"github.com/keyhold/keyhold/internal/seal"
-	"github.com/keyhold/keyhold/internal/vault"
 )
 
 // A profileFile is a profile for machines that keep nothing: where an account is,
@@ -104,30 +102,6 @@ func (a *App) readProfileFile(path string) (profileFile, error) {
 		return fail(fmt.Sprintf("its version is %d, this keyhold reads %d", p.Version, profileFileVersion))
 	}
 	return p, nil
-}
-
-// openTransient opens the account of a profile from a file by the master password:
-// no session is looked for, and none is kept.
-func (a *App) openTransient(ctx context.Context, profile string) (backend.Account, error) {
-	driver, deps, err := a.driver(profile)
-	if err != nil {
-		return nil, err
-	}
-	pw, err := a.Password(ctx, profile)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := driver.Unlock(ctx, deps, pw)
-	if errors.Is(err, vault.ErrWrongPassword) {
-		return nil, &WrongPasswordError{}
-	}
-	if driver.Logout != nil { // nobody could go on with the session
-		a.atEnd = append(a.atEnd, func(ctx context.Context) { _ = driver.Logout(ctx, deps) })
-	}
-	if err != nil {
-		return nil, err
-	}
-	return a.open(ctx, profile, keys, nil)
 }
 
 // keepsThings returns an error for a profile from a file: nothing of it is kept

@@ -8,9 +8,9 @@ import (
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
-// transient opens the account of a profile from a file by the master password:
+// openTransient opens the account of a profile from a file by the master password:
 // no session is looked for, and none is kept.
-func (a *App) transient(ctx context.Context, profile string) (backend.Account, error) {
+func (a *App) openTransient(ctx context.Context, profile string) (backend.Account, error) {
 	driver, deps, err := a.driver(profile)
 	if err != nil {
 		return nil, err
@@ -25,6 +25,9 @@ func (a *App) transient(ctx context.Context, profile string) (backend.Account, e
 	keys, err := driver.Unlock(ctx, deps, pw)
 	if errors.Is(err, vault.ErrWrongPassword) {
 		return nil, &WrongPasswordError{}
+	}
+	if driver.Logout != nil { // nobody could go on with the session
+		a.atEnd = append(a.atEnd, func(ctx context.Context) { _ = driver.Logout(ctx, deps) })
 	}
 	if err != nil {
 		return nil, err
