@@ -16,7 +16,7 @@ func (a *App) openTransient(ctx context.Context, profile string) (backend.Accoun
 		return nil, err
 	}
 	if !a.HasSource() && !a.CanAsk() {
-		return nil, noSource{}
+		return nil, noSourceError{}
 	}
 	pw, err := a.Password(ctx, profile)
 	if err != nil {
@@ -35,15 +35,15 @@ func (a *App) openTransient(ctx context.Context, profile string) (backend.Accoun
 	return a.open(ctx, profile, keys, nil)
 }
 
-// noSource reports a profile from a file for which nobody has the password.
-type noSource struct{}
+// noSourceError reports a profile from a file for which nobody has the password.
+type noSourceError struct{}
 
-func (noSource) Error() string {
+func (noSourceError) Error() string {
 	return "a profile from a file is opened by the master password, and no source has it: locked"
 }
 
 // Unwrap makes it a vault.ErrLocked.
-func (noSource) Unwrap() error { return vault.ErrLocked }
+func (noSourceError) Unwrap() error { return vault.ErrLocked }
 
 // Hint says which sources there are.
-func (noSource) Hint() string { return "keyhold help passwords" }
+func (noSourceError) Hint() string { return "keyhold help passwords" }
