@@ -98,6 +98,7 @@ func TestOlder(t *testing.T) {
 	w.must(w.full, "DELETE", store+"/secrets", `[{"id":"`+id(a)+`"},{"id":"`+id(b)+`"}]`)
 	w.differ("left", []any{}, w.must(w.full, "GET", store+"/secrets", ""))
 	w.must(w.full, "DELETE", store, "")
+	w.must(w.full, "POST", ours+"/stores", `{"name":"default","account_id":5,"later":{}}`) // what is not ours is left alone
 	w.refused(w.ask(w.full, "POST", ours+"/stores", `[]`), 400, 1001, "invalid_json_body")
 	w.refused(w.ask(w.full, "POST", ours+"/stores", `[{"name":"a"},{"name":"b"}]`), 400, 1001, "invalid_json_body")
 	w.refused(w.ask(w.service, "POST", twin+"/stores", `[{"name":"a","account_id":1}]`), 400, 1001, "invalid_json_body")

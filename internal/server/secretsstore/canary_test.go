@@ -49,6 +49,12 @@ func TestCanary(t *testing.T) {
 			w.do(parts[0], parts[1], parts[2], bearer(token))
 		}
 	}
+	if !strings.Contains(w.do("GET", "/client/v4/p-"+account, "", bearer(w.full)).Body.String(), "p-"+account) {
+		t.Error("the path is not in the answer")
+	}
+	if strings.Contains(w.logged(), "p-"+account) {
+		t.Error("the path is in the log")
+	}
 	clear := map[string]string{"the answers": w.answers.String(), "the log": w.logged()}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {

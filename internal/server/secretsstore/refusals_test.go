@@ -206,6 +206,8 @@ func TestPermissions(t *testing.T) {
 			w.refused(w.ask(token, method, path, "{"), 403, 9109, "Unauthorized to access requested resource")
 		}
 	}
+	nobody := w.token(tokens.Token{}) // a customer's, for no account
+	w.refused(w.ask(nobody, "GET", a, ""), 403, 9109, "Unauthorized to access requested resource")
 	w.refused(w.ask(w.foreign, "GET", a, ""), 403, 9109, "Unauthorized to access requested resource")
 	w.differ("what is left", 1, len(w.must(w.full, "GET", store+"/secrets", "").([]any)))
 	if w.gone != 0 {
