@@ -21,6 +21,7 @@ import (
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/server"
 	"github.com/keyhold/keyhold/internal/service/stores"
+	"github.com/keyhold/keyhold/internal/service/tokens"
 )
 
 // API is the name of this API in internal/service/tokens. Account is the 32 hex
@@ -28,7 +29,7 @@ import (
 // and for every account if it names none; without one it is good for the
 // account alone. An Email has to be given beside a token that has one, where
 // the token is used as a key.
-const API = "store"
+const API = tokens.Store
 
 // Deps is what the door is made of.
 type Deps struct {

@@ -33,6 +33,9 @@ var (
 	ErrDamaged = errors.New("the record of a token is damaged")
 )
 
+// Store is the API of stores, as Token.API names it.
+const Store = "store"
+
 // An InvalidError reports a token that breaks a rule. Field is the name of the
 // field of Token.
 type InvalidError struct{ Field, Reason string }
