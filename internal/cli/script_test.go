@@ -111,6 +111,10 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"newer":   newer,
 	"setenv":  setenv,
 	"golden":  golden,
+
+	"stores": stores,
+	"wire":   wire,
+	"answer": answer,
 }
 
 // status N CMD ARG... runs CMD and wants exit status N.
@@ -149,6 +153,8 @@ var varying = []struct {
 }{
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`), "UUID"},
 	{regexp.MustCompile(`: "UUID"\n`), ": UUID\n"}, // YAML quotes what begins with a digit
+	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "HEX"},
+	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "HOST"},
 	{regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`), "TIME"},
 	{regexp.MustCompile(`\d{5}( \d{5}){11}`), "FINGERPRINT"},
 	{regexp.MustCompile(`("(?:time_left_seconds|idle_seconds)": )\d+`), "${1}N"},
@@ -242,7 +248,7 @@ func nowhere(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	files := 0
 	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
 		files++
