@@ -128,7 +128,7 @@ func (o *applyOptions) carryOut(ctx context.Context, p *plan, sent *app.Sent) er
 		o.app.Messages().Notice("there is nothing to change in " + p.store.whose())
 		return nil
 	default:
-		if err := o.app.Confirm(ctx, fmt.Sprintf("Apply %d changes to %s?", n, p.store.whose())); err != nil {
+		if err := o.app.Confirm(ctx, fmt.Sprintf("Apply %s to %s?", changesText(n), p.store.whose())); err != nil {
 			return err
 		}
 	}
@@ -145,9 +145,16 @@ func (o *applyOptions) carryOut(ctx context.Context, p *plan, sent *app.Sent) er
 	}
 	o.warnSent(kept)
 	if err == nil {
-		o.app.Messages().Notice(fmt.Sprintf("applied %d changes to %s", p.todo(), p.store.whose()))
+		o.app.Messages().Notice(fmt.Sprintf("applied %s to %s", changesText(p.todo()), p.store.whose()))
 	}
 	return err
+}
+
+func changesText(n int) string {
+	if n == 1 {
+		return "1 change"
+	}
+	return fmt.Sprintf("%d changes", n)
 }
 
 // An applier carries out a plan.
