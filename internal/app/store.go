@@ -251,7 +251,8 @@ func (a *App) LoginStore(ctx context.Context, l StoreLogin) (StoreLogin, error) 
 	if err != nil {
 		return l, err
 	}
-	if err := a.checkStoreLogin(ctx, c, &l); err != nil {
+	unchecked, err := a.checkStoreLogin(ctx, c, &l)
+	if err != nil {
 		return l, err
 	}
 	home, err := a.Home()
@@ -266,6 +267,9 @@ func (a *App) LoginStore(ctx context.Context, l StoreLogin) (StoreLogin, error) 
 	if err := tokens.Set(ctx, a.Settings.Profile, StoreService, device.Token{Origin: origin, Secret: l.Token.Bytes()}); err != nil {
 		return l, err
 	}
+	if unchecked != nil {
+		a.Messages().Warn("not_checked", "the token is kept, but it could not be checked: "+unchecked.Error())
+	}
 	at := l.URL
 	if at == secretsstore.BaseURL {
 		at = ""
@@ -273,12 +277,12 @@ func (a *App) LoginStore(ctx context.Context, l StoreLogin) (StoreLogin, error) 
 	return l, a.setStore(l.Account, at)
 }
 
-// checkStoreLogin asks the service about a token, and for its account.
-func (a *App) checkStoreLogin(ctx context.Context, c *secretsstore.Client, l *StoreLogin) error {
+// checkStoreLogin asks the service about a token, and for its account. It returns
+// why that could not be found out.
+func (a *App) checkStoreLogin(ctx context.Context, c *secretsstore.Client, l *StoreLogin) (unchecked, err error) {
 	if a.Settings.Offline {
-		return nil
+		return backend.ErrOffline, nil
 	}
-	var err error
 	if l.Account == "" {
 		l.Account, err = a.findStoreAccount(ctx, c, "keyhold login store --account %s")
 	} else {
@@ -286,12 +290,9 @@ func (a *App) checkStoreLogin(ctx context.Context, c *secretsstore.Client, l *St
 	}
 	var several *ChoiceError
 	if errors.As(err, &several) || ctx.Err() != nil {
-		return err
+		return nil, err
 	}
-	if err != nil {
-		a.Messages().Warn("not_checked", "the token is kept, but it could not be checked: "+err.Error())
-	}
-	return nil
+	return err, nil
 }
 
 // setStore keeps which account of the Secrets Store the profile is logged in to,

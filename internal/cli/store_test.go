@@ -55,8 +55,6 @@ type canned struct {
 	retryHeader string
 }
 
-type storeKey struct{}
-
 // stores starts keyhold-server with its data in $WORK/server, its log in
 // $WORK/server/log, and a recorder in front. It sets ACCOUNT, FOREIGN, STORE_URL
 // and the tokens FULL, READER and SERVICE.

@@ -48,7 +48,7 @@ func newSecretsApply(a *app.App) *cobra.Command {
 		RunE: func(cmd *cobra.Command, given []string) error {
 			o.file = given[0]
 			o.scopesGiven, o.pruneThem = cmd.Flags().Changed("scopes"), cmd.Flags().Changed("prune")
-			if err := o.check(); err != nil {
+			if err := errors.Join(checkFlags(cmd), o.check()); err != nil {
 				return err
 			}
 			return o.run(cmd.Context())

@@ -34,6 +34,9 @@ func newSecretsDelete(a *app.App) *cobra.Command {
 		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			o.names = given
+			if err := checkFlags(cmd); err != nil {
+				return err
+			}
 			return o.run(cmd.Context())
 		},
 	}

@@ -33,7 +33,7 @@ func newSecretsDup(a *app.App) *cobra.Command {
 		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			o.name, o.to = given[0], given[1]
-			if err := errors.Join(checkName("secret", o.name), checkName("secret", o.to), o.check(cmd)); err != nil {
+			if err := errors.Join(checkFlags(cmd), checkName("secret", o.name), checkName("secret", o.to), o.check(cmd)); err != nil {
 				return err
 			}
 			return o.run(cmd.Context())

@@ -26,6 +26,9 @@ func newSecretsList(a *app.App) *cobra.Command {
 		Args:              args.None(),
 		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFlags(cmd); err != nil {
+				return err
+			}
 			return o.run(cmd.Context())
 		},
 	}

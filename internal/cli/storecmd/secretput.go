@@ -37,7 +37,7 @@ func newWriter(a *app.App, cmd *cobra.Command, scopesDefault string, run func(*p
 				return app.Usagef("the value is empty: it comes from - (standard input), @FILE or --from")
 			}
 		}
-		if err := errors.Join(checkName("secret", o.name), o.about.check(cmd), o.source.check()); err != nil {
+		if err := errors.Join(checkFlags(cmd), checkName("secret", o.name), o.about.check(cmd), o.source.check()); err != nil {
 			return err
 		}
 		if a.Settings.Offline {

@@ -27,6 +27,9 @@ func newSecretsShow(a *app.App) *cobra.Command {
 		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			o.name = given[0]
+			if err := checkFlags(cmd); err != nil {
+				return err
+			}
 			return o.run(cmd.Context())
 		},
 	}

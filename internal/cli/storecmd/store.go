@@ -49,6 +49,16 @@ func (p *place) add(f *pflag.FlagSet) {
 	f.BoolVar(&p.system, "system", false, "use what the calling service keeps in the account, below /system")
 }
 
+// checkFlags refuses flags that are given and empty: a variable was not set.
+func checkFlags(cmd *cobra.Command) error {
+	for _, name := range []string{"store", "from"} {
+		if f := cmd.Flag(name); f != nil && f.Changed && f.Value.String() == "" {
+			return app.Usagef("--%s is empty", name)
+		}
+	}
+	return nil
+}
+
 // account returns the account.
 func (p *place) account(ctx context.Context) (*app.StoreAccount, error) {
 	s, err := p.app.Store(ctx, p.system)

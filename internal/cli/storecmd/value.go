@@ -54,11 +54,20 @@ func (s *source) check() error {
 			Try:     s.app.Command + " --help",
 		}
 	}
+	if s.arg == "-" && s.stdinTaken() {
+		return app.Usagef("standard input has the password, so it cannot have the value as well")
+	}
 	if s.from != "" {
 		_, err := parseRef(s.from)
 		return err
 	}
 	return nil
+}
+
+// stdinTaken reports whether standard input has the password: that must never
+// become a value.
+func (s *source) stdinTaken() bool {
+	return s.app.Settings.Password.Stdin || s.app.Settings.Password.FD == 0
 }
 
 // parseRef reads a reference that can stand for a value.
@@ -93,7 +102,7 @@ func (s *source) read(ctx context.Context, name string) (secret.Bytes, error) {
 		value = made.Bytes()
 	case s.arg != "" && s.arg != "-":
 		value, err = s.file(s.arg[1:])
-	case s.arg == "-" || !s.app.InTerminal:
+	case s.arg == "-" || !s.app.InTerminal && !s.stdinTaken():
 		var text []byte
 		text, err = s.app.ReadIn(ctx, secretsstore.MaxValue+2) // a newline goes
 		value = secret.Of(app.TrimNewline(text))
