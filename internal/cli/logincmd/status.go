@@ -77,6 +77,9 @@ func status(ctx context.Context, a *app.App) error {
 	default:
 		o = o.With("account", desc.ID).With("fingerprint", desc.Fingerprint).With("kdf", desc.Suite).With("created_at", desc.Created)
 	}
+	if store, err := a.Setting("store"); err == nil && store.Value != "" {
+		o = o.With("store_account", store.Value)
+	}
 	s, serr := a.PeekSession(ctx) // the keyring knows by then which one it is
 	ring, err := a.Keyring()
 	if err != nil {
