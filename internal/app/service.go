@@ -51,7 +51,7 @@ func (a *App) serviceDeps(d backend.Deps, profile string, p config.Profile) (bac
 	d.Store = nil
 	d.Service = backend.Service{
 		URL: p.URL, Email: p.Email, InsecureHTTP: p.InsecureHTTP == "true",
-		UserAgent: "keyhold/" + a.Version.Number + " (" + runtime.GOOS + ")",
+		UserAgent: a.userAgent(),
 		MaxAge:    a.Settings.MaxAge, Offline: a.Settings.Offline, Fresh: a.Settings.Fresh,
 	}
 	d.Warn = a.Messages().Warn
@@ -102,6 +102,8 @@ func (a *App) transientDeps(d backend.Deps, path string) (backend.Deps, error) {
 	d.Device, d.Service.Device = t.account, t.name
 	return d, nil
 }
+
+func (a *App) userAgent() string { return "keyhold/" + a.Version.Number + " (" + runtime.GOOS + ")" }
 
 // tokens returns the tokens of the home: in the desktop's keyring, since they
 // have to outlast a reboot, else sealed under the device key.

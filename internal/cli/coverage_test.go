@@ -125,7 +125,7 @@ func commands(t *testing.T, visit func(*cobra.Command)) {
 var silent = []string{"config edit", "config set", "config unset", "run"}
 
 // These print a text that is the same in every format.
-var texts = []string{"completion", "config", "inject", "item", "keyhold", "login", "profile", "profile export", "vault"}
+var texts = []string{"completion", "config", "inject", "item", "keyhold", "login", "profile", "profile export", "store", "store secrets", "vault"}
 
 // What a command prints with --json is held by a golden file.
 func TestScripts_goldens(t *testing.T) {

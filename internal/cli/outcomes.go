@@ -18,6 +18,7 @@ import (
 	"github.com/keyhold/keyhold/internal/ref"
 	"github.com/keyhold/keyhold/internal/vault"
 	"github.com/keyhold/keyhold/pkg/client"
+	"github.com/keyhold/keyhold/pkg/client/secretsstore"
 )
 
 // An outcome is how a command ends for a kind of error.
@@ -68,6 +69,7 @@ var outcomes = []outcome{
 	{match: is(config.ErrNoProfile), code: "no_profile"},
 	{match: is(app.ErrNoField), code: "no_field"},
 	{match: as[*vault.AmbiguousError], code: "ambiguous"},
+	{match: as[*app.ChoiceError], code: "ambiguous"},
 	{match: as[*vault.ConflictError], code: "conflict", retryable: true},
 	{match: as[*vault.DamagedError], code: "damaged"},
 	{match: is(config.ErrChanged), code: "busy", retryable: true},
@@ -89,6 +91,9 @@ var outcomes = []outcome{
 	{match: is(client.ErrUnauthenticated), code: "signed_out", try: "keyhold login vault"},
 	{match: is(client.ErrDenied), code: "denied"},
 	{match: is(client.ErrNotFound), code: "not_found"},
+	{match: is(client.ErrInvalid), code: "usage"},
+	{match: is(secretsstore.ErrNameTaken), code: "exists"},
+	{match: is(secretsstore.ErrNotEmpty), code: "not_empty"},
 	{match: is(client.ErrConflict), code: "conflict", retryable: true},
 	{match: as[*client.Error], code: "service"},
 	{match: as[*fs.PathError], code: "io"},

@@ -13,6 +13,7 @@ import (
 	"github.com/keyhold/keyhold/internal/cli/configcmd"
 	"github.com/keyhold/keyhold/internal/cli/itemcmd"
 	"github.com/keyhold/keyhold/internal/cli/logincmd"
+	"github.com/keyhold/keyhold/internal/cli/storecmd"
 	"github.com/keyhold/keyhold/internal/cli/usecmd"
 	"github.com/keyhold/keyhold/internal/cli/vaultcmd"
 	"github.com/keyhold/keyhold/internal/output"
@@ -94,7 +95,7 @@ func addCommands(root *cobra.Command, a *app.App, line []string) {
 		itemcmd.NewFind(a), itemcmd.NewEdit(a), itemcmd.NewMv(a), itemcmd.NewCp(a), itemcmd.NewHistory(a), itemcmd.NewRestore(a), itemcmd.NewTrash(a), usecmd.NewGenerate(a))
 	add("use", usecmd.NewRead(a), usecmd.NewRun(a), usecmd.NewInject(a), itemcmd.NewRef(a), itemcmd.NewOtp(a))
 	add("vaults", vaultcmd.NewVault(a, whole("vault")), vaultcmd.NewUnlock(a), vaultcmd.NewLock(a), vaultcmd.NewPasswd(a), vaultcmd.NewSync(a))
-	add("services", logincmd.NewLogin(a), logincmd.NewSignup(a), logincmd.NewLogout(a))
+	add("services", logincmd.NewLogin(a), logincmd.NewSignup(a), logincmd.NewLogout(a), storecmd.NewStore(a, whole("store") || whole("cloudflare")))
 	add("more", logincmd.NewStatus(a), logincmd.NewProfile(a, whole("profile")), configcmd.NewConfig(a, whole("config")), configcmd.NewDoctor(a), newCompletion(a), newVersion(a))
 	item := itemcmd.NewItem(a, whole("item"))
 	item.GroupID = "items"

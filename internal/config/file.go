@@ -38,6 +38,7 @@ type Profile struct {
 	InsecureHTTP  string `mapstructure:"insecure_http"`
 	Vault         string `mapstructure:"vault"`
 	Store         string `mapstructure:"store"`
+	StoreURL      string `mapstructure:"store_url"`
 	SecretStorage string `mapstructure:"secret_storage"`
 	Key           string `mapstructure:"key"`
 }
@@ -54,6 +55,7 @@ func (p Profile) members() func(yield func(name, value string) bool) {
 			{"insecure_http", p.InsecureHTTP},
 			{"vault", p.Vault},
 			{"store", p.Store},
+			{"store_url", p.StoreURL},
 			{"secret_storage", p.SecretStorage},
 			{"key", p.Key},
 		} {

@@ -73,6 +73,10 @@ var keys = [...]Key{
 		Summary: "the account of the login at Cloudflare",
 	},
 	{
+		Name: "store_url", File: true, Profile: true, kind: kindURL,
+		Summary: "the address of the API of that login; without it Cloudflare's own",
+	},
+	{
 		Name: "secret_storage", File: true, Profile: true, kind: kindText,
 		Summary: "the account of the login at Misakey",
 	},

@@ -57,7 +57,7 @@ func (e *Env) direct(dir dataDir) (*connection, error) {
 		return nil, err
 	}
 	db := bolt.New(dir.store())
-	return &connection{inProcess{admin.New(admin.Deps{Store: db, Copy: db.Copy, Keys: keys, Now: e.Now, Rand: e.Rand})}}, nil
+	return &connection{inProcess{admin.New(admin.Deps{Store: db, Copy: db.Copy, Keys: keys.accounts, Now: e.Now, Rand: e.Rand})}}, nil
 }
 
 // do makes one call. A body of nil is none.

@@ -14,6 +14,7 @@ import (
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/internal/server/admin"
 	"github.com/keyhold/keyhold/internal/service/accounts"
+	"github.com/keyhold/keyhold/internal/service/stores"
 )
 
 // A dataDir is the directory that a server keeps everything in.
@@ -69,9 +70,15 @@ func (d dataDir) make(e *Env) error {
 // keySize is how many bytes a key of a server has that is made here.
 const keySize = 32
 
+// The keys of a server all come from one.
+type serverKeys struct {
+	accounts accounts.Keys
+	stores   stores.Keys
+}
+
 // keys returns the keys of the server: from file or, if that is empty, from the
 // data directory, where they are made if they are not there.
-func (d dataDir) keys(e *Env, file string) (accounts.Keys, error) {
+func (d dataDir) keys(e *Env, file string) (serverKeys, error) {
 	path := file
 	if path == "" {
 		path = d.key()
@@ -79,13 +86,19 @@ func (d dataDir) keys(e *Env, file string) (accounts.Keys, error) {
 	key, err := readKey(path)
 	if errors.Is(err, fs.ErrNotExist) && file == "" {
 		if key, err = d.makeKey(e); err == nil {
-			e.messages().Detail("made the key of this server, " + path + ": with another one all sessions and invites have ended, so keep a copy")
+			e.messages().Detail("made the key of this server, " + path + ": with another one all sessions and invites have ended and no " +
+				"value of a store opens, so keep a copy")
 		}
 	}
 	if err != nil {
-		return accounts.Keys{}, err
+		return serverKeys{}, err
 	}
-	return accounts.NewKeys(key)
+	var k serverKeys
+	if k.accounts, err = accounts.NewKeys(key); err != nil {
+		return k, err
+	}
+	k.stores, err = stores.NewKeys(key)
+	return k, err
 }
 
 // readKey reads a file with at least 32 bytes in base64, which nobody else may

@@ -37,8 +37,42 @@ type Error struct {
 	RequestID    string
 	RetryAfter   time.Duration // that the service asked for; 0 if it did not
 	Kind         error         // what errors.Is matches, such as ErrNotFound; may be nil
+	// Details are all that the service had to say, the first of which is Code,
+	// Message and Field; empty where the service says one thing at most.
+	Details []ErrorDetail
 
 	cause error
+}
+
+// An ErrorDetail is one of several things that a service says of a refusal.
+type ErrorDetail struct {
+	Code, Message    string
+	Pointer          string // to the part of the request that it is about
+	DocumentationURL string
+	Chain            []ErrorDetail // what led to it
+}
+
+// String returns code, message, pointer and chain in one line.
+func (d ErrorDetail) String() string {
+	text := d.Message
+	switch {
+	case text == "":
+		text = d.Code
+	case d.Code != "":
+		text = d.Code + ": " + text
+	}
+	if d.Pointer != "" {
+		text += " (" + d.Pointer + ")"
+	}
+	return text + chained(d.Chain)
+}
+
+func chained(chain []ErrorDetail) string {
+	var b strings.Builder
+	for _, d := range chain {
+		b.WriteString(" > " + d.String())
+	}
+	return b.String()
 }
 
 func (e *Error) Error() string {
@@ -61,6 +95,13 @@ func (e *Error) Error() string {
 	}
 	if e.Field != "" {
 		b.WriteString(" (field " + e.Field + ")")
+	}
+	for i, d := range e.Details {
+		if i == 0 {
+			b.WriteString(chained(d.Chain))
+		} else {
+			b.WriteString("; " + d.String())
+		}
 	}
 	if e.cause != nil {
 		b.WriteString(": " + e.cause.Error())

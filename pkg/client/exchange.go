@@ -230,7 +230,28 @@ func (x *exchange) complete(e *Error, resp *http.Response) *Error {
 	e.Field = x.clean(e.Field, 64)
 	e.RequestID = x.clean(e.RequestID, 128)
 	e.Message = x.clean(e.Message, 300)
+	left := maxDetails
+	e.Details = x.cleanDetails(e.Details, &left)
 	return e
+}
+
+// maxDetails is how many details of a refusal are kept, chains included.
+const maxDetails = 20
+
+// cleanDetails returns a clean copy of the first details, left of them at most.
+func (x *exchange) cleanDetails(from []ErrorDetail, left *int) []ErrorDetail {
+	var to []ErrorDetail
+	for _, d := range from {
+		if *left == 0 {
+			break
+		}
+		*left--
+		to = append(to, ErrorDetail{
+			Code: x.clean(d.Code, 64), Message: x.clean(d.Message, 300), Pointer: x.clean(d.Pointer, 64),
+			DocumentationURL: x.clean(d.DocumentationURL, 300), Chain: x.cleanDetails(d.Chain, left),
+		})
+	}
+	return to
 }
 
 // nonsense is the error of an answer that cannot be used.

@@ -62,7 +62,7 @@ func WithDialect(d Dialect) Option {
 
 // A Dialect is what a service does in a way of its own. Every part may be nil.
 type Dialect struct {
-	// Explain sets Code, Message, Field, RequestID or Kind of e from a refusal;
+	// Explain sets Code, Message, Field, Details, RequestID or Kind of e from a refusal;
 	// e has its status already. The body may be of any type, cut short or
 	// empty. It must not keep the body.
 	Explain func(e *Error, h http.Header, body []byte)

@@ -79,7 +79,9 @@ var spellings = [...]Spelling{
 	{"document", "a document is an item of the type note", "keyhold ls --type note"},
 
 	// wrangler
-	{"secrets-store", "keyhold keeps the values and gives them to wrangler", "keyhold help from-wrangler"},
+	{"secrets-store store", "stores are below store", "keyhold store list"},
+	{"secrets-store secret", "secrets are below store secrets, by name", "keyhold store secrets list"},
+	{"secrets-store", "it is store here", "keyhold help from-wrangler"},
 	{"secret", "keyhold keeps the values and gives them to wrangler", "keyhold help from-wrangler"},
 }
 

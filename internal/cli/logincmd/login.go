@@ -26,12 +26,12 @@ func NewLogin(a *app.App) *cobra.Command {
 		Aliases:     []string{"signin"},
 		Annotations: anyProfile,
 		Short:       "Log in to a service",
-		Long: "Log in to a service that has vaults. `keyhold signup` makes an account there, `keyhold logout` ends the session of\n" +
-			"this device.",
+		Long: "Log in to a service: one that has vaults, or the Cloudflare Secrets Store. `keyhold signup` makes an account for\n" +
+			"vaults, `keyhold logout` ends a login.",
 		Example: "  keyhold login vault --url https://keys.example.com/api/v1 --email me@example.com\n" +
-			"  keyhold logout",
+			"  keyhold login store",
 	})
-	cmd.AddCommand(newLoginVault(a))
+	cmd.AddCommand(newLoginVault(a), newLoginStore(a))
 	return cmd
 }
 
@@ -189,18 +189,26 @@ func report(a *app.App, what string, l app.LoggedIn) error {
 func NewLogout(a *app.App) *cobra.Command {
 	forget := false
 	cmd := &cobra.Command{
-		Use:   "logout [vault]",
+		Use:   "logout [SERVICE]",
 		Short: "End the session of this device at a service",
 		Long: "End the session of this device at the service of the profile, here and there, and forget its tokens. Copies of vaults\n" +
 			"that are on this machine stay, sealed; `keyhold login vault` opens them again. --forget deletes them, and forgets which\n" +
 			"account the profile is bound to; whom this machine trusts there it remembers.\n\n" +
+			"With store it forgets the token of the Secrets Store instead; to revoke it is up to who made it.\n\n" +
 			"A service that cannot be reached is no error. A profile whose vaults are on this machine is status 2: `keyhold lock`.",
 		Example:           "  keyhold logout\n  keyhold logout --forget --profile work",
 		Args:              args.Between(nil, "SERVICE"),
-		ValidArgsFunction: complete.Words("vault"),
+		ValidArgsFunction: complete.Words("vault", "store"),
 		RunE: func(cmd *cobra.Command, given []string) error {
+			if len(given) > 0 && (given[0] == "store" || given[0] == "cloudflare") {
+				if err := a.LogoutStore(cmd.Context(), forget); err != nil {
+					return err
+				}
+				a.Messages().Notice("forgot the token of the Secrets Store, profile " + a.Settings.Profile)
+				return nil
+			}
 			if len(given) > 0 && given[0] != "vault" {
-				return app.Usagef("there is no service %s: it is vault", args.Quote(given[0]))
+				return app.Usagef("there is no service %s: it is vault or store", args.Quote(given[0]))
 			}
 			if err := a.Logout(cmd.Context(), forget); err != nil {
 				return err

@@ -90,6 +90,9 @@ func status(ctx context.Context, a *app.App) error {
 	default:
 		o = o.With("account", desc.ID).With("fingerprint", desc.Fingerprint).With("kdf", desc.Suite).With("created_at", desc.Created)
 	}
+	if store, err := a.Setting("store"); err == nil && store.Value != "" {
+		o = o.With("store_account", store.Value)
+	}
 	rekey, err := a.NeedRekey(ctx, profile)
 	if err != nil {
 		return err

@@ -45,6 +45,11 @@ func (d *DB) Scrub(ctx context.Context) error {
 	if err := d.marked(); err != nil {
 		return err
 	}
+	return d.scrub(ctx, f, im)
+}
+
+// scrub is Scrub when nobody else reads or writes.
+func (d *DB) scrub(ctx context.Context, f *os.File, im *image) error {
 	free, err := im.survey(ctx)
 	if err != nil {
 		return d.fail(err)

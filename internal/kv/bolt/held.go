@@ -21,7 +21,7 @@ import (
 
 // A Held is a store that one process has to itself: open and locked from Hold
 // to Close, for a service that reads it thousands of times a second. Readers
-// wait for nobody. It implements [kv.DB].
+// wait for nobody but Scrub. It implements [kv.DB].
 //
 // Hold checks the whole file; from then on nobody else writes to it, and bbolt
 // is believed. A page that cannot be read later on is still ErrDamaged and no
@@ -30,6 +30,9 @@ type Held struct {
 	d    *DB
 	db   *bbolt.DB
 	turn chan struct{} // of the writer
+	// Scrub waits for readers, whose pages may be free by now, and keeps new
+	// ones waiting meanwhile; it does not wait for a copy.
+	readers, copies sync.RWMutex
 	// broken is set when bbolt panicked in a write transaction: its mutexes may
 	// be locked for ever then.
 	broken atomic.Bool
@@ -112,6 +115,8 @@ func (h *Held) View(ctx context.Context, fn func(kv.Tx) error) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	h.readers.RLock()
+	defer h.readers.RUnlock()
 	tx, err := h.db.Begin(false)
 	if err != nil {
 		return h.d.fail(explain(err))
@@ -201,10 +206,42 @@ func (h *Held) Copy(ctx context.Context, w io.Writer) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	h.copies.RLock()
+	defer h.copies.RUnlock()
 	return h.db.View(func(tx *bbolt.Tx) error {
 		_, err := tx.WriteTo(w)
 		return err
 	})
+}
+
+// Scrub does what DB.Scrub does. While a copy is being read it is kv.ErrBusy.
+func (h *Held) Scrub(ctx context.Context) error {
+	select {
+	case h.turn <- struct{}{}:
+		defer func() { <-h.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if h.broken.Load() {
+		return fmt.Errorf("%s: %w", h.d.path, kv.ErrDamaged)
+	}
+	if !h.copies.TryLock() {
+		return fmt.Errorf("%s: a copy is being made: %w", h.d.path, kv.ErrBusy)
+	}
+	defer h.copies.Unlock()
+	h.readers.Lock()
+	defer h.readers.Unlock()
+	f, err := os.OpenFile(h.d.path, os.O_RDWR, 0)
+	if err != nil {
+		return h.d.fail(err)
+	}
+	defer f.Close() //nolint:errcheck // what was written is synced
+	im, err := openImage(f)
+	if err != nil {
+		return h.d.fail(err)
+	}
+	defer im.unmapFile()
+	return h.d.scrub(ctx, f, im)
 }
 
 // Copy writes the store as it is now, whole, to w, under the shared lock:
