@@ -84,6 +84,9 @@ func (a *App) RenameProfile(ctx context.Context, name, to string) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist):
 		return fmt.Errorf("rename the store: %w", err)
 	}
+	if err := a.moveStoreLogin(ctx, name, to); err != nil {
+		return err
+	}
 	var bound *device.Account
 	if a.IsBound(name) {
 		if bound, err = a.renameAccount(ctx, name, to); err != nil {
@@ -96,7 +99,7 @@ func (a *App) RenameProfile(ctx context.Context, name, to string) error {
 	if bound != nil {
 		err = a.dropAccount(ctx, bound)
 	}
-	return errors.Join(err, a.forgetProfile(name, from))
+	return errors.Join(err, a.forgetProfile(name, from), a.forgetTokens(ctx, name))
 }
 
 // forgetProfile removes what is kept of a profile outside of the configuration.
@@ -155,7 +158,7 @@ func (a *App) DeleteProfile(ctx context.Context, name string) error {
 	if _, err := a.EndSessions(ctx, name); err != nil {
 		return err
 	}
-	if err := a.forgetProfile(name, path); err != nil {
+	if err := errors.Join(a.forgetProfile(name, path), a.forgetTokens(ctx, name)); err != nil {
 		return err
 	}
 	return f.RemoveProfile(name)

@@ -12,6 +12,7 @@ import (
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
+	"github.com/keyhold/keyhold/internal/keyring"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/pkg/client"
 	"github.com/keyhold/keyhold/pkg/client/secretsstore"
@@ -341,4 +342,44 @@ func (a *App) LogoutStore(ctx context.Context, forget bool) error {
 		return err
 	}
 	return a.setStore("", "")
+}
+
+// forgetTokens deletes the tokens of a profile that goes. That they cannot be
+// reached now is no reason to keep the profile.
+func (a *App) forgetTokens(ctx context.Context, profile string) error {
+	home, err := a.Home()
+	if err != nil {
+		return err
+	}
+	tokens, err := a.tokens(home)
+	if err != nil {
+		return err
+	}
+	err = tokens.DeleteProfile(ctx, profile)
+	if errors.Is(err, keyring.ErrUnavailable) {
+		a.Messages().Warn("token_left", "a token of the profile "+profile+" is left in the keyring: "+err.Error())
+		err = nil
+	}
+	return err
+}
+
+// moveStoreLogin gives the token of the Secrets Store to the profile's new name.
+func (a *App) moveStoreLogin(ctx context.Context, from, to string) error {
+	origin, err := originOf(cmp.Or(a.profileOf(from).StoreURL, secretsstore.BaseURL))
+	if err != nil {
+		return err
+	}
+	home, err := a.Home()
+	if err != nil {
+		return err
+	}
+	tokens, err := a.tokens(home)
+	if err != nil {
+		return err
+	}
+	t, err := tokens.Get(ctx, from, StoreService, origin)
+	if err != nil {
+		return nil //nolint:nilerr // there is none to be moved
+	}
+	return tokens.Set(ctx, to, StoreService, t)
 }
