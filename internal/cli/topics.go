@@ -25,6 +25,7 @@ type topic struct {
 // topics lists them by name.
 func topics() []topic {
 	return []topic{
+		{"ci", "jobs on machines that keep nothing", text("ci")},
 		{"environment", "the variables that change what keyhold does", environment},
 		{"exit-codes", "what the exit statuses and error codes mean", exitCodes},
 		{"fields", "the types of items and their fields", fields},
@@ -32,6 +33,7 @@ func topics() []topic {
 		{"from-op", "for those who know op, of 1Password", text("from-op")},
 		{"from-pass", "for those who know pass or gopass", text("from-pass")},
 		{"from-wrangler", "for those who know wrangler", text("from-wrangler")},
+		{"lost-device", "what to do when a device is lost or somebody leaves", text("lost-device")},
 		{"output", "formats, and what goes where", text("output")},
 		{"passwords", "where the master password comes from", text("passwords")},
 	}

@@ -51,7 +51,6 @@ var spellings = [...]Spelling{
 	{"create item", "put stores an item", "keyhold put mail"},
 	{"edit item", "edit takes the item alone", "keyhold edit {}"},
 	{"restore item", "restore takes the item alone", "keyhold restore {}"},
-	{"sync", "the vaults are on this machine alone", "keyhold status"},
 	{"encode", "put takes fields as they are, and secrets from standard input", "keyhold help put"},
 	{"unlock --raw", "unlock --export prints the line that opens the vaults for a shell", `eval "$(keyhold unlock --export)"`},
 	{"unlock --check", "status --check tells by its status alone", "keyhold status --check"},
@@ -62,7 +61,6 @@ var spellings = [...]Spelling{
 	{"stop-agent", "there is no agent; lock ends the sessions", "keyhold lock"},
 
 	// 1Password
-	{"signin", "the vaults are on this machine; unlock opens them", "keyhold unlock"},
 	{"signout", "lock ends the sessions", "keyhold lock"},
 	{"account", "accounts are profiles, each with vaults of its own", "keyhold profile list"},
 	{"item create", "put stores an item", "keyhold put mail"},

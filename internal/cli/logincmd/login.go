@@ -28,7 +28,8 @@ func NewLogin(a *app.App) *cobra.Command {
 		Short:       "Log in to a service",
 		Long: "Log in to a service that has vaults. `keyhold signup` makes an account there, `keyhold logout` ends the session of\n" +
 			"this device.",
-		Example: "  keyhold login vault --url https://keys.example.com/api/v1 --email me@example.com",
+		Example: "  keyhold login vault --url https://keys.example.com/api/v1 --email me@example.com\n" +
+			"  keyhold login vault",
 	})
 	cmd.AddCommand(newLoginVault(a))
 	return cmd
