@@ -34,6 +34,7 @@ func topics() []topic {
 		{"from-op", "for those who know op, of 1Password", text("from-op")},
 		{"from-pass", "for those who know pass or gopass", text("from-pass")},
 		{"from-wrangler", "for those who know wrangler", text("from-wrangler")},
+		{"lost-device", "what to do when a device is lost or somebody leaves", text("lost-device")},
 		{"output", "formats, and what goes where", text("output")},
 		{"passwords", "where the master password comes from", text("passwords")},
 		{"references", "how values are named in files and variables", text("references")},

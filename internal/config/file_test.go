@@ -21,6 +21,8 @@ profiles:
     backend: vaultctl
     url: https://vault.example/api/v1
     email: ada@example.org
+    ca: /etc/ca.pem
+    insecure_http: true
     vault: 2024-01-01
     store: acct-2
     secret_storage: ada@misakey.example
@@ -42,7 +44,7 @@ func TestOpen(t *testing.T) {
 		"profile": "work", "profiles": "default a.b_c-d work",
 		"profiles.default.store": "acct", "profiles.work.backend": "vaultctl",
 		"profiles.work.url": "https://vault.example/api/v1", "profiles.work.email": "ada@example.org",
-		"profiles.work.vault": "2024-01-01", "profiles.work.store": "acct-2",
+		"profiles.work.ca": "/etc/ca.pem", "profiles.work.insecure_http": "true", "profiles.work.vault": "2024-01-01", "profiles.work.store": "acct-2",
 		"profiles.work.secret_storage": "ada@misakey.example", "profiles.work.key": "acme",
 		"session.idle": "30m", "session.absolute": "8h", "sync.max_age": "1m",
 		"store.scopes": "workers,containers", "keyring": "off", "color": "never",
@@ -54,8 +56,8 @@ func TestOpen(t *testing.T) {
 		"default": {Backend: "local", Store: "acct"},
 		"a.b_c-d": {Backend: "local"},
 		"work": {
-			Backend: "vaultctl", URL: "https://vault.example/api/v1", Email: "ada@example.org", Vault: "2024-01-01",
-			Store: "acct-2", SecretStorage: "ada@misakey.example", Key: "acme",
+			Backend: "vaultctl", URL: "https://vault.example/api/v1", Email: "ada@example.org", CA: "/etc/ca.pem", InsecureHTTP: "true",
+			Vault: "2024-01-01", Store: "acct-2", SecretStorage: "ada@misakey.example", Key: "acme",
 		},
 	}
 	for name, want := range profiles {

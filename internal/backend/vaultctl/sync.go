@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
@@ -147,17 +148,20 @@ func checkItem(v device.Vault, it api.Item) (item, error) {
 
 // store makes the mirror of a vault out of items.
 func (b *box) store(ctx context.Context, k *opened, v device.Vault, items []item) error {
+	slices.SortFunc(items, func(x, y item) int { return bytes.Compare(x.id[:], y.id[:]) })
 	parts := make([]parts, len(items))
 	for i, it := range items {
 		parts[i] = b.open1(k, it)
 	}
+	if err := b.fill(ctx, k, items, parts); err != nil {
+		return err
+	}
 	return b.a.state().Update(ctx, func(tx kv.Tx) error {
 		m, there := b.a.place.Mark(tx, b.id)
-		there = there && m.Check == k.check
 		if there && v.Revision != 0 && m.KeyVersion == v.KeyVersion && m.Revision > v.Revision {
 			return nil // what this process wrote meanwhile is newer
 		}
-		changed, err := b.replace(tx, items, parts, there)
+		changed, err := b.replace(tx, items, parts)
 		if err != nil {
 			return err
 		}
@@ -173,6 +177,39 @@ func (b *box) store(ctx context.Context, k *opened, v device.Vault, items []item
 		}
 		return b.a.place.PutMark(tx, b.id, next)
 	})
+}
+
+// filled is how many items are put in one transaction into a mirror that is
+// made anew: an engine takes few large ones longer than many small ones.
+const filled = 500
+
+// fill makes a mirror anew, where there is none under the key at hand. As long
+// as it is under way there is no mark, so that nobody reads it.
+func (b *box) fill(ctx context.Context, k *opened, items []item, parts []parts) error {
+	there := false
+	err := b.a.state().View(ctx, func(tx kv.Tx) error {
+		m, ok := b.a.place.Mark(tx, b.id)
+		there = ok && m.Check == k.check
+		return nil
+	})
+	if err != nil || there {
+		return err
+	}
+	err = b.a.state().Update(ctx, func(tx kv.Tx) error {
+		return errors.Join(b.a.place.DeleteMark(tx, b.id), itemdb.DeleteVault(tx, b.mirror))
+	})
+	for at := 0; at < len(items) && err == nil; at += filled {
+		end := min(at+filled, len(items))
+		err = b.a.state().Update(ctx, func(tx kv.Tx) error {
+			for i := at; i < end; i++ {
+				if _, err := b.put(tx, items[i], parts[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return err
 }
 
 // Parts are what this machine adds to an item: copies that can be searched.
@@ -197,15 +234,7 @@ func (b *box) open1(k *opened, it item) (p parts) {
 
 // replace puts items in place of all that the mirror has and reports whether
 // something changed. What is there already is not written again.
-func (b *box) replace(tx kv.Tx, items []item, parts []parts, there bool) (changed bool, err error) {
-	if !there {
-		if err := itemdb.DeleteVault(tx, b.mirror); err != nil {
-			return false, err
-		}
-		if err := b.a.place.DeleteMark(tx, b.id); err != nil {
-			return false, err
-		}
-	}
+func (b *box) replace(tx kv.Tx, items []item, parts []parts) (changed bool, err error) {
 	left := map[itemdb.ID]bool{}
 	for _, part := range itemdb.Parts() {
 		for id := range itemdb.Known(tx, b.mirror, part) {

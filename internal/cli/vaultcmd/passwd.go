@@ -81,6 +81,13 @@ func (o *passwdOptions) run(ctx context.Context) error {
 			return err
 		}
 		for _, i := range infos {
+			if i.NotAccepted {
+				continue
+			}
+			if i.Role == "member" {
+				o.app.Messages().Warn("not_rekeyed", fmt.Sprintf("the vault %q keeps its key: an admin or an owner gives it another", i.Name))
+				continue
+			}
 			if err := rekey(ctx, o.app, i.ID); err != nil {
 				return fmt.Errorf("the password is changed; rekey the vault %q: %w", i.Name, err)
 			}

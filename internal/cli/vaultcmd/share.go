@@ -242,7 +242,7 @@ func newLeave(a *app.App) *cobra.Command {
 		Short: "Give a shared vault up",
 		Long: "Stop being a member of a vault that others go on with, after a question. An owner cannot leave: `keyhold vault delete`\n" +
 			"deletes the vault for everybody.",
-		Example:           "  keyhold vault leave team\n  keyhold vault leave team@work --yes",
+		Example:           "  keyhold vault leave team\n  keyhold vault leave team --yes",
 		Args:              args.Exactly("NAME"),
 		ValidArgsFunction: complete.Vaults(a, 1),
 		RunE: func(cmd *cobra.Command, given []string) error {
@@ -274,7 +274,8 @@ func newTrust(a *app.App) *cobra.Command {
 		Short: "Trust somebody's key on this machine",
 		Long: "Trust the key of somebody with this fingerprint, also in place of one that was trusted before: after that person made a\n" +
 			"new account, for example. Ask the person for it, not the service: `keyhold vault fingerprint` prints it there.",
-		Example:           "  keyhold vault trust ada@example.com --fingerprint \"00000 11111 ...\"\n  keyhold vault fingerprint ada@example.com",
+		Example: "  keyhold vault fingerprint ada@example.com\n" +
+			"  keyhold vault trust ada@example.com --fingerprint \"00000 11111 ...\"",
 		Args:              args.Exactly("USER"),
 		ValidArgsFunction: complete.People(a),
 		RunE: func(cmd *cobra.Command, given []string) error {
