@@ -141,17 +141,16 @@ func TestTeam_keepsNothing(t *testing.T) {
 	_, homes := newTeam(t)
 	h := homes["owner"]
 	h.want(0, "value", "put", "mail", "-")
-	dir, err := os.MkdirTemp("", "keyhold-ci-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.Chmod(dir, 0o700); _ = os.RemoveAll(dir) }) //nolint:gosec // a directory
+	dir := t.TempDir()
+	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) }) //nolint:gosec // a directory
 	file := filepath.Join(dir, "ci.yaml")
 	h.want(0, "", "profile", "export", "-o", file)
 	job := home{t: t, env: []string{"KEYHOLD_PASSWORD=" + password, h.env[len(h.env)-1]}}
 	if os.Geteuid() == 0 {
-		if err := os.Chmod(filepath.Dir(keyhold), 0o711); err != nil { //nolint:gosec // it holds only programs
-			t.Fatal(err)
+		for _, way := range []string{filepath.Dir(keyhold), filepath.Dir(dir)} {
+			if err := os.Chmod(way, 0o711); err != nil { //nolint:gosec // it holds only this test's
+				t.Fatal(err)
+			}
 		}
 		job.as = &syscall.Credential{Uid: 65534, Gid: 65534}
 	}
