@@ -100,13 +100,9 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 	err = a.state().Update(ctx, func(tx kv.Tx) error {
 		clear(faults)
 		overtaken := false
-		gone, err := a.place.Vaults(tx)
+		left, err := a.listedNow(tx)
 		if err != nil {
 			return err
-		}
-		left := map[seal.ID]bool{}
-		for _, v := range gone {
-			left[v.ID] = true
 		}
 		for _, v := range list {
 			delete(left, v.ID)
@@ -143,6 +139,16 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 	a.faults, a.listed = faults, true
 	a.mu.Unlock()
 	return nil
+}
+
+// listedNow returns which vaults are listed.
+func (a *account) listedNow(tx kv.Tx) (map[seal.ID]bool, error) {
+	list, err := a.place.Vaults(tx)
+	ids := map[seal.ID]bool{}
+	for _, v := range list {
+		ids[v.ID] = true
+	}
+	return ids, err
 }
 
 // pins returns the pins of all vaults.
