@@ -65,7 +65,7 @@ var sick = []struct {
 		panic(http.ErrAbortHandler)
 	}},
 	{"cuts the head", 9, false, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
-	{"redirects", 9, false, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"/", http.StatusFound) }},
+	{"redirects", 10, false, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path+"/", http.StatusFound) }},
 	{"a gigabyte", 9, false, func(w http.ResponseWriter, _ *http.Request) { jsonHead(w); repeat(w, " ", gigabyte) }},
 	{"a gigabyte, said before", 9, false, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", fmt.Sprint(gigabyte))

@@ -75,6 +75,7 @@ var outcomes = []outcome{
 	{match: is(config.ErrChanged), code: "busy", retryable: true},
 	{match: is(device.ErrBusy), code: "busy", retryable: true},
 	{match: is(vault.ErrBusy), code: "busy", retryable: true},
+	{match: redirected, code: "forged"}, // where a token would have come along
 	{match: answered(http.StatusTooManyRequests), code: "rate_limited", retryable: true},
 	{match: unreachable, code: "network", retryable: true},
 	{match: is(client.ErrUnavailable), code: "service", retryable: true},
@@ -109,6 +110,12 @@ func answered(status int) func(error) bool {
 		var e *client.Error
 		return errors.As(err, &e) && e.Status == status
 	}
+}
+
+// redirected reports whether a service sent a request elsewhere.
+func redirected(err error) bool {
+	var e *client.Error
+	return errors.As(err, &e) && e.Status >= 300 && e.Status < 400
 }
 
 // unreachable reports whether a service gave no answer at all.

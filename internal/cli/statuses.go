@@ -42,7 +42,7 @@ var statuses = [...]struct{ command, can string }{
 	{"vault check", "3 4 5 6 9 10"},
 	{"vault share", "3 4 5 6 7 9 10 12"},
 	{"vault unshare", "3 4 5 6 7 9 10 12"},
-	{"vault members", "3 4 5 6 9"},
+	{"vault members", "3 4 5 6 9 10"},
 	{"vault to-rotate", "3 4 5 6 9 10 11"},
 	{"vault accept", "3 4 5 6 8 9 10 12"},
 	{"vault decline", "3 4 5 6 9"},

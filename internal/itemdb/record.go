@@ -14,6 +14,10 @@ var ErrDamaged = errors.New("the item record is damaged")
 // ErrType reports a type that is longer than 255 bytes.
 var ErrType = errors.New("the item type is too long")
 
+// ErrTime reports a time of deletion that is neither zero nor of the years 1970
+// to 9999.
+var ErrTime = errors.New("the time of deletion is out of range")
+
 // An ID is the 16 bytes of the UUID of a vault or item.
 type ID = [16]byte
 
@@ -24,7 +28,7 @@ type Record struct {
 	Revision uint64
 	// Times are in UTC and whole milliseconds; what is finer is cut off.
 	Created, Updated time.Time
-	Deleted          time.Time // zero: the item is live
+	Deleted          time.Time // zero: the item is live; else of the years 1970 to 9999
 	Index            [32]byte  // of the exact name; zero: it cannot be looked up
 	Name             []byte    // sealed
 }
@@ -38,6 +42,9 @@ const (
 func appendRecord(b []byte, r Record) ([]byte, error) {
 	if len(r.Type) > 255 {
 		return nil, ErrType
+	}
+	if !isDeletion(r.Deleted) {
+		return nil, ErrTime
 	}
 	b = append(b, recordVersion)
 	b = binary.BigEndian.AppendUint64(b, r.Revision)
@@ -69,12 +76,21 @@ func parseRecord(id ID, b []byte, typ string) (Record, error) {
 	if string(b[:n]) != typ {
 		r.Type = string(b[:n])
 	}
+	if !isDeletion(r.Deleted) {
+		return r, damaged(id)
+	}
 	r.Name = b[n:len(b):len(b)]
 	return r, nil
 }
 
 func parseTime(b []byte) time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(b))).UTC()
+}
+
+// isDeletion reports whether a record may have this time of deletion. It is so
+// narrow that no single bit flipped moves a live item to the trash.
+func isDeletion(t time.Time) bool {
+	return t.IsZero() || t.Unix() >= 0 && t.UTC().Year() <= 9999
 }
 
 func damaged(id ID) error {

@@ -11,5 +11,5 @@ import (
 
 // QuickDriver is the driver with other ways to do what takes seconds.
 func QuickDriver(makeRSA func(io.Reader) (seal.RSAKey, error), derive func(seal.Suite, secret.String, []byte) (seal.MasterKey, error)) backend.Driver {
-	return driver{makeRSA, derive, 100 * time.Millisecond}.backend()
+	return driver{makeRSA, derive, 5 * time.Second}.backend()
 }

@@ -88,6 +88,10 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 		return err
 	}
 	defer unlock()
+	before, err := a.pins(ctx)
+	if err != nil {
+		return err
+	}
 	list, err := a.list(ctx)
 	if err != nil {
 		return err
@@ -95,16 +99,21 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 	faults := map[seal.ID]error{}
 	err = a.state().Update(ctx, func(tx kv.Tx) error {
 		clear(faults)
-		gone, err := a.place.Vaults(tx)
+		overtaken := false
+		left, err := a.listedNow(tx)
 		if err != nil {
 			return err
 		}
-		left := map[seal.ID]bool{}
-		for _, v := range gone {
-			left[v.ID] = true
-		}
 		for _, v := range list {
 			delete(left, v.ID)
+			late, err := a.isLate(tx, v, before)
+			if err != nil {
+				return err
+			}
+			if late {
+				overtaken = true
+				continue
+			}
 			fault, err := a.putListed(tx, v, believe != nil && believe(v.ID))
 			if err != nil {
 				return err
@@ -118,7 +127,7 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 				return err
 			}
 		}
-		if len(faults) > 0 {
+		if overtaken || len(faults) > 0 {
 			return nil // it is asked again by the next one
 		}
 		return a.place.SetListed(tx, a.d.Now())
@@ -130,6 +139,41 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 	a.faults, a.listed = faults, true
 	a.mu.Unlock()
 	return nil
+}
+
+// listedNow returns which vaults are listed.
+func (a *account) listedNow(tx kv.Tx) (map[seal.ID]bool, error) {
+	list, err := a.place.Vaults(tx)
+	ids := map[seal.ID]bool{}
+	for _, v := range list {
+		ids[v.ID] = true
+	}
+	return ids, err
+}
+
+// pins returns the pins of all vaults.
+func (a *account) pins(ctx context.Context) (map[seal.ID]device.Pin, error) {
+	pins := map[seal.ID]device.Pin{}
+	err := a.state().View(ctx, func(tx kv.Tx) error {
+		clear(pins)
+		for id, pin := range a.place.Pins(tx) {
+			pins[id] = pin
+		}
+		return nil
+	})
+	return pins, translate(err)
+}
+
+// isLate reports whether a vault of the list is older than what this home has
+// seen of it, but not than what it had seen when the list was asked for: another
+// process has written to it meanwhile. Then it says nothing.
+func (a *account) isLate(tx kv.Tx, v device.Vault, before map[seal.ID]device.Pin) (bool, error) {
+	pin, known, err := a.place.Pin(tx, v.ID)
+	if err != nil || !known || grown(v, pin) == nil {
+		return false, err
+	}
+	then, knew := before[v.ID]
+	return !knew || grown(v, then) == nil, nil
 }
 
 // listTurn has the processes of this home change the list one after the other:

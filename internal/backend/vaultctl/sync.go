@@ -276,7 +276,7 @@ func (b *box) put(tx kv.Tx, it item, p parts) (wrote bool, err error) {
 		if rec.Deleted.IsZero() {
 			rec.Deleted = it.UpdatedAt
 		}
-		if rec.Deleted.IsZero() {
+		if rec.Deleted.Unix() < 0 || rec.Deleted.UTC().Year() > 9999 { // which a record cannot have
 			rec.Deleted = time.Unix(0, 0)
 		}
 	}

@@ -75,6 +75,9 @@ var unmapped = map[string]bool{
 	"encryptedPrivateKey": true, "encryptedIdentityPrivateKey": true, "publicKey": true, "publicKeySignature": true, "identityPublicKey": true,
 }
 
+// unversioned are those of them that are no envelopes and begin with any byte.
+var unversioned = map[string]bool{"wrapSignature": true, "publicKey": true, "publicKeySignature": true, "identityPublicKey": true}
+
 // refuse translates a refusal.
 func (e *exchange) refuse(status int, v any) {
 	body, _ := v.(object)
@@ -111,7 +114,7 @@ func hasVersion2(v any) bool {
 	case object:
 		for name, member := range v {
 			text, isText := member.(string)
-			if !isText && hasVersion2(member) || isText && unmapped[name] && startsWith2(text) && name != "wrapSignature" && name != "identityPublicKey" {
+			if !isText && hasVersion2(member) || isText && unmapped[name] && !unversioned[name] && startsWith2(text) {
 				return true
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
@@ -62,19 +63,31 @@ func newWorld(t *testing.T, o releasedtest.Options) *world {
 	if w.key, err = x509.MarshalPKIXPublicKey(&k.PublicKey); err != nil {
 		t.Fatal(err)
 	}
-	id, err := seal.NewIdentity(bytes.Repeat([]byte{7}, 32))
-	if err != nil {
-		t.Fatal(err)
-	}
-	public, err := id.Public()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.pub = public[:]
-	if w.sig, err = id.Sign(w.key); err != nil {
-		t.Fatal(err)
-	}
+	w.pub, w.sig = signedLikeVersion2(t, w.key)
 	return w
+}
+
+// signedLikeVersion2 returns an identity whose signature of message begins as
+// an envelope of version 2 does, which must not matter.
+func signedLikeVersion2(t *testing.T, message []byte) (public, signature []byte) {
+	t.Helper()
+	for seed := bytes.Repeat([]byte{7}, 32); ; binary.BigEndian.PutUint64(seed, binary.BigEndian.Uint64(seed)+1) {
+		id, err := seal.NewIdentity(seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if signature, err = id.Sign(message); err != nil {
+			t.Fatal(err)
+		}
+		if signature[0] != 2 {
+			continue
+		}
+		pub, err := id.Public()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pub[:], signature
+	}
 }
 
 // A person is logged in: once as usual and once with the password given again.
