@@ -75,3 +75,21 @@ func (h *home) lost(names []string) (lost []string) {
 	}
 	return lost
 }
+
+// A store in which a scan goes astray seems to have no vaults.
+func TestVaults_lost(t *testing.T) {
+	t.Parallel()
+	for _, check := range []error{nil, fmt.Errorf("page 6: %w", kv.ErrDamaged), errors.New("no memory")} {
+		h := newHome(t, memory.New())
+		h.deps.Store = &torn{DB: memory.New(), check: check}
+		infos, err := h.account().Vaults(t.Context())
+		switch {
+		case check == nil && (err != nil || len(infos) != 0): // it was deleted
+			t.Errorf("a sound store: %v, %v", infos, err)
+		case errors.Is(check, kv.ErrDamaged) && (err != nil || len(infos) != 1 || !infos[0].Damaged || infos[0].ID != h.first().String()):
+			t.Errorf("a damaged store: %v, %v", infos, err)
+		case check != nil && !errors.Is(check, kv.ErrDamaged) && !errors.Is(err, check):
+			t.Errorf("a store that cannot be checked: %v, %v", infos, err)
+		}
+	}
+}
