@@ -49,7 +49,7 @@ func Put(tx kv.Tx, vault ID, r Record, data, tags []byte) error {
 
 // PutRecord is Put without data and tags, which stay as they are: for the trash.
 func PutRecord(tx kv.Tx, vault ID, r Record) error {
-	b, err := appendRecord(nil, r)
+	b, err := encodeRecord(r)
 	if err != nil {
 		return err
 	}

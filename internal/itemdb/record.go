@@ -38,15 +38,15 @@ const (
 	fixedSize     = 1 + 8 + 3*8 + 32 + 1
 )
 
-// appendRecord appends r as FORMAT.md says; the ID stands in the key.
-func appendRecord(b []byte, r Record) ([]byte, error) {
+// encodeRecord lays r out as FORMAT.md says; the ID stands in the key.
+func encodeRecord(r Record) ([]byte, error) {
 	if len(r.Type) > 255 {
 		return nil, ErrType
 	}
 	if !isDeletion(r.Deleted) {
 		return nil, ErrTime
 	}
-	b = append(b, recordVersion)
+	b := append(make([]byte, 0, fixedSize+len(r.Type)+len(r.Name)), recordVersion)
 	b = binary.BigEndian.AppendUint64(b, r.Revision)
 	for _, t := range []time.Time{r.Created, r.Updated, r.Deleted} {
 		b = binary.BigEndian.AppendUint64(b, uint64(t.UnixMilli()))

@@ -14,7 +14,7 @@ func FuzzRecord(f *testing.F) {
 		{Type: "login", Revision: 1, Created: time.UnixMilli(1), Index: [32]byte{1}, Name: []byte("name")},
 		{Updated: time.UnixMilli(math.MaxInt64), Deleted: time.UnixMilli(253402300799999)},
 	} {
-		b, err := appendRecord(nil, r)
+		b, err := encodeRecord(r)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -34,7 +34,7 @@ func FuzzRecord(f *testing.F) {
 			}
 			return
 		}
-		if again, err := appendRecord(nil, r); err != nil || !bytes.Equal(again, b) {
+		if again, err := encodeRecord(r); err != nil || !bytes.Equal(again, b) {
 			t.Errorf("%x is written as %x (%v)", b, again, err)
 		}
 	})
@@ -43,7 +43,7 @@ func FuzzRecord(f *testing.F) {
 // A live item does not vanish by one flipped bit in its time of deletion.
 func TestRecord_deletedByOneBit(t *testing.T) {
 	t.Parallel()
-	live, err := appendRecord(nil, Record{Type: "login", Name: []byte("name")})
+	live, err := encodeRecord(Record{Type: "login", Name: []byte("name")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestRecord_deletedByOneBit(t *testing.T) {
 func TestRecord_deletedOutOfRange(t *testing.T) {
 	t.Parallel()
 	for _, ms := range []int64{-1, math.MinInt64, 253402300800000, math.MaxInt64} {
-		if _, err := appendRecord(nil, Record{Deleted: time.UnixMilli(ms)}); !errors.Is(err, ErrTime) {
+		if _, err := encodeRecord(Record{Deleted: time.UnixMilli(ms)}); !errors.Is(err, ErrTime) {
 			t.Errorf("deleted at %d ms: %v", ms, err)
 		}
 	}

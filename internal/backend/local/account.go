@@ -54,7 +54,28 @@ func (a *account) Vaults(ctx context.Context) ([]backend.Info, error) {
 		}
 		return nil
 	})
+	if err == nil {
+		infos, err = a.withLost(ctx, infos)
+	}
 	return infos, translate(err)
+}
+
+// withLost adds the vaults whose keys are at hand and which a damaged store has
+// lost from sight. A vault that is missing from a sound store was deleted.
+func (a *account) withLost(ctx context.Context, infos []backend.Info) ([]backend.Info, error) {
+	var lost []backend.Info
+	for _, e := range a.keys.Vaults {
+		if !slices.ContainsFunc(infos, func(i backend.Info) bool { return i.ID == e.Vault.String() }) {
+			lost = append(lost, a.info(vaults.Vault{ID: e.Vault}))
+		}
+	}
+	if len(lost) == 0 {
+		return infos, nil
+	}
+	if err := checkPages(ctx, a.d.Store); !errors.Is(err, kv.ErrDamaged) {
+		return infos, err
+	}
+	return append(infos, lost...), nil
 }
 
 func (a *account) info(v vaults.Vault) backend.Info {

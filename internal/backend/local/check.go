@@ -70,16 +70,20 @@ func (c *checker) read(ctx context.Context, what string, fn func(kv.Tx) error) e
 
 // pages has the store check its own structure, if it can.
 func (c *checker) pages(ctx context.Context) error {
-	s, ok := c.d.Store.(interface{ Check(context.Context) error })
-	if !ok {
-		return nil
-	}
-	err := s.Check(ctx)
+	err := checkPages(ctx, c.d.Store)
 	if errors.Is(err, kv.ErrDamaged) {
 		c.add("%v", err)
 		return nil
 	}
 	return err
+}
+
+func checkPages(ctx context.Context, db kv.DB) error {
+	s, ok := db.(interface{ Check(context.Context) error })
+	if !ok {
+		return nil
+	}
+	return s.Check(ctx)
 }
 
 func (c *checker) account(ctx context.Context) error {

@@ -219,7 +219,10 @@ func TestScrub(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(db.Check(t.Context()), oracle(t, path)); err != nil {
+		if err := db.Check(t.Context()); !errors.Is(err, bolt.ErrAlone) {
+			t.Errorf("without meta page %d: Check = %v", page, err)
+		}
+		if err := oracle(t, path); err != nil {
 			t.Errorf("without meta page %d: %v", page, err)
 		}
 		if after := dump(t, db); fmt.Sprint(after) != fmt.Sprint(before) {

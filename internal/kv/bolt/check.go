@@ -4,15 +4,21 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 )
 
+var errAlone = damaged("one of its two heads: the last change may be missing; the next one mends it")
+
 // Check reads every page of the store under a shared lock: that keys are in
 // order, that every page has one use, and that all pairs can be read. If so, it
 // takes back the mark that keeps Update from writing, unless nothing can be
-// written there; if not, it is ErrDamaged with the first thing found. A store that does not exist passes. It does not
-// know what the pairs mean: a wrong bit in a value is for who wrote it to find.
+// written there; if not, it is ErrDamaged with the first thing found. A damaged
+// meta page, without which the store is as it was before its last change, is
+// ErrDamaged too, but keeps nobody from writing. A store that does not exist
+// passes. It does not know what the pairs mean: a wrong bit in a value is for
+// who wrote it to find.
 func (d *DB) Check(ctx context.Context) error {
 	f, im, err := d.image(ctx, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -25,7 +31,10 @@ func (d *DB) Check(ctx context.Context) error {
 	if _, err := im.survey(ctx); err != nil {
 		return d.fail(err)
 	}
-	return d.passed()
+	if err := d.passed(); err != nil || !im.meta.alone {
+		return err
+	}
+	return fmt.Errorf("%s: %w", d.path, errAlone)
 }
 
 // Scrub overwrites with zeros, in place and under the exclusive lock, every

@@ -68,6 +68,7 @@ type meta struct {
 	root, freelist, end uint64 // end: no page from here on is in use
 	txid                uint64
 	slot                int64 // 0 or 1
+	alone               bool  // the other meta page is damaged
 	raw                 [metaSize]byte
 }
 
@@ -150,8 +151,13 @@ func readMeta(f io.ReaderAt, size int64) (meta, error) {
 				return meta{}, err
 			}
 		}
-		if b, ok := parseMeta(b, 1); ok && int64(b.pageSize) == at && (!okA || b.txid > a.txid) {
-			return b, nil
+		second, ok := parseMeta(b, 1)
+		switch {
+		case !ok || int64(second.pageSize) != at:
+			a.alone = true
+		case !okA || second.txid > a.txid:
+			second.alone = !okA
+			return second, nil
 		}
 	}
 	if !okA {
