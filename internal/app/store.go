@@ -12,8 +12,6 @@ import (
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
-	"github.com/keyhold/keyhold/internal/keyring"
-	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/pkg/client"
 	"github.com/keyhold/keyhold/pkg/client/secretsstore"
 )
@@ -71,7 +69,22 @@ type caller struct {
 	url     string
 	account string // if it is known
 	cred    client.Credentials
+
+	ca       string // file with the certificate authorities to believe; empty: the system's
+	insecure bool   // plain HTTP to other machines too
 }
+
+// storeAt returns the address with what the login there says of it, for those alone
+// who call just there.
+func (a *App) storeAt(address string) caller {
+	who := caller{url: address}
+	if p := a.profileOf(a.Settings.Profile); address == boundStore(p) {
+		who.account, who.ca, who.insecure = p.Store, p.StoreCA, p.StoreInsecureHTTP == "true"
+	}
+	return who
+}
+
+func boundStore(p config.Profile) string { return cmp.Or(p.StoreURL, secretsstore.BaseURL) }
 
 // Store returns the account of the Secrets Store that commands work with: its
 // service below /system if system is set. The variables of the environment go
@@ -114,16 +127,14 @@ func isHexID(s string) bool {
 func (a *App) storeCaller(ctx context.Context) (caller, error) {
 	base := strings.TrimSuffix(a.Getenv("CLOUDFLARE_API_BASE_URL"), "/")
 	account := a.Getenv("CLOUDFLARE_ACCOUNT_ID")
-	p := a.profileOf(a.Settings.Profile)
-	bound := cmp.Or(p.StoreURL, secretsstore.BaseURL)
 	if cred := a.storeVariables(); cred != nil {
-		who := caller{cmp.Or(base, secretsstore.BaseURL), account, cred}
-		if account == "" && who.url == bound {
-			who.account = p.Store
-		}
+		who := a.storeAt(cmp.Or(base, secretsstore.BaseURL))
+		who.account, who.cred = cmp.Or(account, who.account), cred
 		return who, nil
 	}
-	who := caller{cmp.Or(base, bound), cmp.Or(account, p.Store), nil}
+	p := a.profileOf(a.Settings.Profile)
+	who := a.storeAt(cmp.Or(base, boundStore(p)))
+	who.account = cmp.Or(account, p.Store)
 	token, err := a.storeToken(ctx, who.url)
 	who.cred = client.Token(token)
 	return who, err
@@ -172,11 +183,19 @@ func (a *App) storeToken(ctx context.Context, base string) (client.Secret, error
 }
 
 func (a *App) storeClient(who caller) (*secretsstore.Client, error) {
-	h, err := httpClient(nil)
+	pem, err := authorities(who.ca)
 	if err != nil {
 		return nil, err
 	}
-	c, err := secretsstore.New(who.url, client.WithHTTPClient(h), client.WithCredentials(who.cred), client.WithUserAgent(a.userAgent()))
+	h, err := httpClient(pem)
+	if err != nil {
+		return nil, err
+	}
+	options := []client.Option{client.WithHTTPClient(h), client.WithCredentials(who.cred), client.WithUserAgent(a.userAgent())}
+	if who.insecure {
+		options = append(options, client.WithInsecureHTTP())
+	}
+	c, err := secretsstore.New(who.url, options...)
 	if err != nil {
 		return nil, Usagef("the address of the Secrets Store: %v", err)
 	}
@@ -224,162 +243,4 @@ func gatherAccounts(all iter.Seq2[secretsstore.AccountInfo, error]) ([]secretsst
 		list = append(list, it)
 	}
 	return list, nil
-}
-
-// A StoreLogin is a login at the Secrets Store. Empty members are found out.
-type StoreLogin struct {
-	URL, Account string
-	Token        secret.String
-}
-
-// LoginStore keeps a token for the Secrets Store, and which account it is for.
-// Whether it is good is asked where that can be asked; that it could not be found
-// out is a warning. It returns what was kept.
-func (a *App) LoginStore(ctx context.Context, l StoreLogin) (StoreLogin, error) {
-	if config.IsProfileFile(a.Settings.Profile) {
-		return l, Usagef("a profile from a file keeps no login: use CLOUDFLARE_API_TOKEN")
-	}
-	l.URL = strings.TrimSuffix(cmp.Or(l.URL, a.Getenv("CLOUDFLARE_API_BASE_URL"), secretsstore.BaseURL), "/")
-	l.Account = cmp.Or(l.Account, a.Getenv("CLOUDFLARE_ACCOUNT_ID"))
-	if l.Account != "" && !isHexID(l.Account) {
-		return l, Usagef("the id of an account is 32 hex digits, not %s", Quote(l.Account))
-	}
-	origin, err := originOf(l.URL)
-	if err != nil {
-		return l, Usagef("--url: %v", err)
-	}
-	c, err := a.storeClient(caller{l.URL, l.Account, client.Token(client.NewSecret(l.Token.Reveal()))})
-	if err != nil {
-		return l, err
-	}
-	unchecked, err := a.checkStoreLogin(ctx, c, &l)
-	if err != nil {
-		return l, err
-	}
-	home, err := a.Home()
-	if err != nil {
-		return l, err
-	}
-	tokens, err := a.tokens(home)
-	if err != nil {
-		return l, err
-	}
-	a.Signals.Catch()
-	if err := tokens.Set(ctx, a.Settings.Profile, StoreService, device.Token{Origin: origin, Secret: l.Token.Bytes()}); err != nil {
-		return l, err
-	}
-	if unchecked != nil {
-		a.Messages().Warn("not_checked", "the token is kept, but it could not be checked: "+unchecked.Error())
-	}
-	at := l.URL
-	if at == secretsstore.BaseURL {
-		at = ""
-	}
-	return l, a.setStore(l.Account, at)
-}
-
-// checkStoreLogin asks the service about a token, and for its account. It returns
-// why that could not be found out.
-func (a *App) checkStoreLogin(ctx context.Context, c *secretsstore.Client, l *StoreLogin) (unchecked, err error) {
-	if a.Settings.Offline {
-		return backend.ErrOffline, nil
-	}
-	if l.Account == "" {
-		l.Account, err = a.findStoreAccount(ctx, c, "keyhold login store --account %s")
-	} else {
-		_, err = c.Account(l.Account).Stores.List(ctx, secretsstore.ListOptions{PerPage: 1})
-	}
-	var several *ChoiceError
-	if errors.As(err, &several) || ctx.Err() != nil {
-		return nil, err
-	}
-	return err, nil
-}
-
-// setStore keeps which account of the Secrets Store the profile is logged in to,
-// and where; empty is none.
-func (a *App) setStore(account, at string) error {
-	file, err := a.Config()
-	if err != nil {
-		return err
-	}
-	name := a.Settings.Profile
-	return file.Update(func(e *config.Edit) error {
-		if _, ok := file.Profile(name); !ok && name != config.DefaultProfile {
-			if err := e.AddProfile(name, config.Profile{Backend: config.LocalBackend}); err != nil {
-				return err
-			}
-		}
-		for member, value := range map[string]string{"store": account, "store_url": at} {
-			member = "profiles." + name + "." + member
-			err := e.Unset(member)
-			if value != "" {
-				err = e.Set(member, value)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// LogoutStore forgets the token of the Secrets Store and, with forget, which
-// account it was for. The service is not asked: it has no call for that.
-func (a *App) LogoutStore(ctx context.Context, forget bool) error {
-	if err := a.CheckProfile(a.Settings.Profile); err != nil {
-		return err
-	}
-	home, err := a.Home()
-	if err != nil {
-		return err
-	}
-	tokens, err := a.tokens(home)
-	if err != nil {
-		return err
-	}
-	if err := tokens.Delete(ctx, a.Settings.Profile, StoreService); err != nil || !forget {
-		return err
-	}
-	return a.setStore("", "")
-}
-
-// forgetTokens deletes the tokens of a profile that goes. That they cannot be
-// reached now is no reason to keep the profile.
-func (a *App) forgetTokens(ctx context.Context, profile string) error {
-	home, err := a.Home()
-	if err != nil {
-		return err
-	}
-	tokens, err := a.tokens(home)
-	if err != nil {
-		return err
-	}
-	err = tokens.DeleteProfile(ctx, profile)
-	if errors.Is(err, keyring.ErrUnavailable) {
-		a.Messages().Warn("token_left", "a token of the profile "+profile+" is left in the keyring: "+err.Error())
-		err = nil
-	}
-	return err
-}
-
-// moveStoreLogin gives the token of the Secrets Store to the profile's new name.
-func (a *App) moveStoreLogin(ctx context.Context, from, to string) error {
-	origin, err := originOf(cmp.Or(a.profileOf(from).StoreURL, secretsstore.BaseURL))
-	if err != nil {
-		return err
-	}
-	home, err := a.Home()
-	if err != nil {
-		return err
-	}
-	tokens, err := a.tokens(home)
-	if err != nil {
-		return err
-	}
-	t, err := tokens.Get(ctx, from, StoreService, origin)
-	if err != nil {
-		return nil //nolint:nilerr // there is none to be moved
-	}
-	return tokens.Set(ctx, to, StoreService, t)
 }

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -56,8 +58,9 @@ type canned struct {
 }
 
 // stores starts keyhold-server with its data in $WORK/server, its log in
-// $WORK/server/log, and a recorder in front. It sets ACCOUNT, FOREIGN, STORE_URL
-// and the tokens FULL, READER and SERVICE.
+// $WORK/server/log, and a recorder in front. It sets ACCOUNT, FOREIGN, STORE_URL,
+// STORE_TLS_URL, whose authority is in $WORK/ca.pem, and the tokens FULL, READER
+// and SERVICE.
 func stores(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: stores")
@@ -89,7 +92,7 @@ func stores(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	go func() { _, _ = io.Copy(io.Discard, out) }()
 	proxy := httputil.NewSingleHostReverseProxy(at)
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	front := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := s.record(r); ok {
 			w.Header().Set("Content-Type", c.kind)
 			if c.retryHeader != "" {
@@ -100,8 +103,15 @@ func stores(ts *testscript.TestScript, neg bool, args []string) {
 			return
 		}
 		proxy.ServeHTTP(w, r)
-	}))
+	})
+	s.Server = httptest.NewServer(front)
 	ts.Defer(s.Close)
+	secure := httptest.NewTLSServer(front)
+	ts.Defer(secure.Close)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})
+	ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), ca, 0o600))
+	ts.Setenv("STORE_TLS_URL", secure.URL+"/client/v4")
 	token := func(name string, flags ...string) {
 		cmd := exec.CommandContext(context.Background(), binary, append([]string{"token", "create", "--data", data, "--api", "store"}, flags...)...)
 		text, err := cmd.Output()

@@ -31,16 +31,18 @@ type state struct {
 
 // A Profile is one world: where its vaults live, and its logins.
 type Profile struct {
-	Backend       string `mapstructure:"backend"`
-	URL           string `mapstructure:"url"`
-	Email         string `mapstructure:"email"`
-	CA            string `mapstructure:"ca"`
-	InsecureHTTP  string `mapstructure:"insecure_http"`
-	Vault         string `mapstructure:"vault"`
-	Store         string `mapstructure:"store"`
-	StoreURL      string `mapstructure:"store_url"`
-	SecretStorage string `mapstructure:"secret_storage"`
-	Key           string `mapstructure:"key"`
+	Backend           string `mapstructure:"backend"`
+	URL               string `mapstructure:"url"`
+	Email             string `mapstructure:"email"`
+	CA                string `mapstructure:"ca"`
+	InsecureHTTP      string `mapstructure:"insecure_http"`
+	Vault             string `mapstructure:"vault"`
+	Store             string `mapstructure:"store"`
+	StoreURL          string `mapstructure:"store_url"`
+	StoreCA           string `mapstructure:"store_ca"`
+	StoreInsecureHTTP string `mapstructure:"store_insecure_http"`
+	SecretStorage     string `mapstructure:"secret_storage"`
+	Key               string `mapstructure:"key"`
 }
 
 // members yields the names of the members with their values, in the order in
@@ -56,6 +58,8 @@ func (p Profile) members() func(yield func(name, value string) bool) {
 			{"vault", p.Vault},
 			{"store", p.Store},
 			{"store_url", p.StoreURL},
+			{"store_ca", p.StoreCA},
+			{"store_insecure_http", p.StoreInsecureHTTP},
 			{"secret_storage", p.SecretStorage},
 			{"key", p.Key},
 		} {

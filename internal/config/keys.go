@@ -77,6 +77,14 @@ var keys = [...]Key{
 		Summary: "the address of the API of that login; without it Cloudflare's own",
 	},
 	{
+		Name: "store_ca", File: true, Profile: true, kind: kindText,
+		Summary: "a file with the certificate authorities to believe for that address",
+	},
+	{
+		Name: "store_insecure_http", File: true, Profile: true, kind: kindBool,
+		Summary: "talk to that address without TLS",
+	},
+	{
 		Name: "secret_storage", File: true, Profile: true, kind: kindText,
 		Summary: "the account of the login at Misakey",
 	},

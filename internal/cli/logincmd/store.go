@@ -87,7 +87,7 @@ func newLoginStore(a *app.App) *cobra.Command {
 		Args:              args.None(),
 		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			for _, name := range []string{"account", "url", "token-file"} {
+			for _, name := range []string{"account", "url", "ca", "token-file"} {
 				if f := cmd.Flag(name); f.Changed && f.Value.String() == "" {
 					return app.Usagef("--%s is empty", name)
 				}
@@ -111,6 +111,8 @@ func newLoginStore(a *app.App) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&l.Account, "account", "", "the `ID` of the account, 32 hex digits")
 	cmd.Flags().StringVar(&l.URL, "url", "", "the `address` of the API with its path; default CLOUDFLARE_API_BASE_URL, else Cloudflare's own")
+	cmd.Flags().StringVar(&l.CA, "ca", "", "believe the certificate authorities in this `file`, and no others")
+	cmd.Flags().BoolVar(&l.InsecureHTTP, "insecure-http", false, "allow an address without TLS on another machine")
 	t.add(cmd)
 	return cmd
 }
