@@ -101,6 +101,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	cmds := b.hellos()
 	if o.keyhold != "" {
 		cmds = append(cmds, b.keyholds(ctx)...)
+		cmds = append(cmds, b.services(ctx)...)
 		cmds = append(cmds, b.passes(ctx)...)
 		cmds = append(cmds, b.keepassxcs(ctx)...)
 	}

@@ -14,7 +14,7 @@ import (
 // times prints the table of times. The first two commands are the hellos.
 func times(out io.Writer, cmds []*command) {
 	base, synced := quantile(cmds[0].samples, 0.5), quantile(cmds[1].samples, 0.5)
-	const row = "%-15s %7s %11s %11s %9s %9s %6s\n"
+	const row = "%-26s %7s %11s %11s %9s %9s %6s\n"
 	_, _ = fmt.Fprintf(out, row, "", "items", "median", "p90", "× hello", "× fsync", "runs")
 	for _, c := range cmds {
 		m := quantile(c.samples, 0.5)
@@ -44,11 +44,11 @@ func count(n int) string {
 	return fmt.Sprintf("%s,%03d", head, n%1000)
 }
 
-// memory prints the peak memory of hello and of keyhold get.
+// memory prints the peak memory of hello, of keyhold get and of lists of a service.
 func (b *bench) memory(ctx context.Context, out io.Writer, cmds []*command) {
 	_, _ = fmt.Fprintln(out, "peak memory:")
 	for _, c := range cmds {
-		if c.name != hello && c.name != "keyhold get" {
+		if c.name != hello && c.name != "keyhold get" && c.name != storeList {
 			continue
 		}
 		rss, err := b.peak(ctx, c)
@@ -56,7 +56,7 @@ func (b *bench) memory(ctx context.Context, out io.Writer, cmds []*command) {
 			b.notef("memory of %s: %v", c.name, err)
 			continue
 		}
-		_, _ = fmt.Fprintf(out, "%-15s %7s %7.1f MiB\n", c.name, count(c.items), float64(rss)/(1<<20))
+		_, _ = fmt.Fprintf(out, "%-26s %7s %7.1f MiB\n", c.name, count(c.items), float64(rss)/(1<<20))
 	}
 	_, _ = fmt.Fprintln(out)
 }
