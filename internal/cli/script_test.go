@@ -165,7 +165,6 @@ var varying = []struct {
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}`), "UUID"},
 	{regexp.MustCompile(`: "UUID"\n`), ": UUID\n"}, // YAML quotes what begins with a digit
 	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "HEX"},
-	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "HOST"},
 	{regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ`), "TIME"},
 	{regexp.MustCompile(`\d{5}( \d{5}){11}`), "FINGERPRINT"},
 	{regexp.MustCompile(`("(?:time_left_seconds|idle_seconds)": )\d+`), "${1}N"},
