@@ -84,9 +84,11 @@ func unwrap(body []byte) ([]byte, error) {
 		Data    jsontext.Value `json:"data"`
 		Success *bool          `json:"success"`
 	}
-	switch err := json.Unmarshal(body, &w); {
-	case err != nil || w.Success == nil:
-		return body, nil // if it is broken, whoever decodes it says where
+	// What is broken, or of another shape, is left to whoever decodes it.
+	ok := json.Unmarshal(body, &w) == nil
+	switch {
+	case !ok || w.Success == nil:
+		return body, nil
 	case !*w.Success:
 		e := &client.Error{}
 		explain(e, nil, body)
