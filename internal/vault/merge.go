@@ -149,7 +149,6 @@ func (m *merger) tags() {
 				tags = append(tags, tag)
 				delete(old, tag) // it is there: not again
 				delete(now, tag)
-				was[tag] = false
 			}
 		}
 	}
@@ -301,7 +300,7 @@ func (m *merger) deletion() {
 		deleted = m.old.Deleted
 	}
 	m.out.Deleted = deleted
-	if deleted.IsZero() || !m.was.Deleted.IsZero() {
+	if deleted.IsZero() {
 		return
 	}
 	for _, it := range []Item{m.old, m.new} {
@@ -332,12 +331,14 @@ func (m *merger) finish() {
 		m.out.Updated = m.new.Updated
 		return
 	}
-	m.out.Updated = Item{Updated: m.new.Updated, History: m.out.History}.after(m.old.Updated)
+	m.out.Updated = Item{Updated: m.new.Updated, History: m.out.History}.after(m.new.Updated)
+	if len(lost) > 0 {
+		m.out.displace(memberHistory)
+	}
 	m.makeRoomForTimes()
 	for _, p := range m.unsaid(append(m.lost, displaced(before, m.out)...)) {
 		p.At = m.out.Updated
 		m.out.History = append(m.out.History, p)
-		m.out.displace(memberHistory)
 	}
 	m.out.History = trim(m.out.History)
 }
@@ -372,34 +373,4 @@ func (m *merger) unsaid(list []Past) []Past {
 func (m *merger) isNew() bool {
 	return sameContent(m.out, m.new) && m.out.Created.Equal(m.new.Created) && m.out.Deleted.Equal(m.new.Deleted) &&
 		slices.EqualFunc(m.out.History, m.new.History, func(p, q Past) bool { return p.stamped() == q.stamped() })
-}
-
-// mergePasts merges two histories that began as was. An entry that was there
-// and is not in one of them any more was dropped for its age.
-func mergePasts(was, old, now []Past) []Past {
-	left := leftOf(countOf(was, Past.stamped), countOf(old, Past.stamped), countOf(now, Past.stamped))
-	take := func(list []Past) (taken []Past) {
-		for _, p := range slices.Backward(list) { // the newest are the last to go
-			if key := p.stamped(); left[key] > 0 {
-				left[key]--
-				taken = append(taken, p)
-			}
-		}
-		slices.Reverse(taken)
-		return taken
-	}
-	out := take(now)
-	return interleave(take(old), out)
-}
-
-// interleave puts the entries of a between those of b, where they are not later.
-func interleave(a, b []Past) []Past {
-	out := make([]Past, 0, len(a)+len(b))
-	for _, p := range b {
-		for len(a) > 0 && !a[0].At.After(p.At) {
-			out, a = append(out, a[0]), a[1:]
-		}
-		out = append(out, p)
-	}
-	return append(out, a...)
 }

@@ -139,6 +139,8 @@ func TestMergeDeletion(t *testing.T) {
 	deleted := was
 	deleted.Deleted = epoch.Add(3 * time.Hour)
 	edited := at(t, was, 1, set(secretField("password", "two")))
+	later, restored := was, was
+	later.Deleted, restored.Updated = deleted.Deleted.Add(time.Hour), was.Updated.Add(time.Second)
 	both := edited
 	both.Deleted = deleted.Deleted
 	tests := []struct {
@@ -157,6 +159,8 @@ func TestMergeDeletion(t *testing.T) {
 		{"edited and deleted, deleted", was, both, deleted, true, "two", false},
 		{"edited and deleted, edited", was, both, at(t, was, 2, set(secretField("password", "three"))), false, "three", true},
 		{"restored, still deleted", deleted, was, deleted, false, "one", false},
+		{"restored, deleted again", deleted, was, later, false, "one", false},
+		{"deleted again, restored", deleted, later, restored, false, "one", false},
 		{"restored, edited in the trash", deleted, was, both, false, "two", false},
 	}
 	for _, tt := range tests {
@@ -168,6 +172,40 @@ func TestMergeDeletion(t *testing.T) {
 		if said != tt.conflict {
 			t.Errorf("%s: conflicts %v", tt.name, conflicts)
 		}
+	}
+}
+
+// TestMergeDeletedTwice keeps the later time, whichever item is newer.
+func TestMergeDeletedTwice(t *testing.T) {
+	t.Parallel()
+	was := base(t)
+	one, two := was, at(t, was, 1, set(secretField("password", "two")))
+	one.Deleted, two.Deleted = epoch.Add(3*time.Hour), epoch.Add(2*time.Hour)
+	if got, _ := vault.Merge(was, one, two); !got.Deleted.Equal(one.Deleted) {
+		t.Errorf("deleted %v", got.Deleted)
+	}
+}
+
+// TestMergeMembers brings the members of a custom field back with its value.
+func TestMergeMembers(t *testing.T) {
+	t.Parallel()
+	was := base(t)
+	with := func(hours int, value, member string) vault.Item {
+		it := at(t, was, hours, set(field("pin", vault.Hidden, value)))
+		i := slices.IndexFunc(it.Fields, func(f vault.Field) bool { return f.Name == "pin" })
+		it.Fields[i].Extra = map[string]jsontext.Value{"hint": jsontext.Value(member)}
+		return it
+	}
+	got, conflicts := vault.Merge(was, with(1, "2", `"two"`), with(2, "3", `"three"`))
+	back, err := got.Revert(1, epoch.Add(9*time.Hour))
+	if err != nil || len(conflicts) != 1 {
+		t.Fatal(err, conflicts)
+	}
+	if f, _ := back.Field("pin"); !f.Value.Equal(value("2")) || string(f.Extra["hint"]) != `"two"` {
+		t.Errorf("reverted: %s, %s", f.Value.Reveal(), f.Extra["hint"])
+	}
+	if f, _ := got.Field("pin"); !f.Value.Equal(value("3")) || string(f.Extra["hint"]) != `"three"` {
+		t.Errorf("merged: %s, %s", f.Value.Reveal(), f.Extra["hint"])
 	}
 }
 
@@ -212,6 +250,28 @@ func TestMergeSameName(t *testing.T) {
 	}
 }
 
+// TestMergeElements keeps elements of the custom fields that are none.
+func TestMergeElements(t *testing.T) {
+	t.Parallel()
+	was := stored(t, `{"type":"login"}`)
+	mine, theirs := stored(t, `{"type":"login","customFields":[7]}`), stored(t, `{"type":"login","customFields":["x"]}`)
+	got, conflicts := vault.Merge(was, mine, theirs)
+	if len(got.Fields) != 2 || len(got.History) != 0 || len(conflicts) != 0 {
+		t.Errorf("%d fields, history %v, conflicts %v", len(got.Fields), got.History, conflicts)
+	}
+}
+
+// TestMergeCreated keeps a time of creation that only one side has.
+func TestMergeCreated(t *testing.T) {
+	t.Parallel()
+	was := stored(t, `{"type":"login"}`)
+	mine := was
+	mine.Created = epoch
+	if got, _ := vault.Merge(was, mine, at(t, was, 1, set(secretField("password", "two")))); !got.Created.Equal(epoch) {
+		t.Errorf("created %v", got.Created)
+	}
+}
+
 // TestMergeStrangeShapes merges what another program wrote in a shape of its
 // own with what needs its place.
 func TestMergeStrangeShapes(t *testing.T) {
@@ -229,6 +289,13 @@ func TestMergeStrangeShapes(t *testing.T) {
 	}
 	once, _ := vault.Merge(was, got, theirs)
 	same(t, "merged again", once, got)
+
+	older, newer := stored(t, `{"type":"login","history":"none","x":1}`), stored(t, `{"type":"login","x":2,"updatedAt":"2026-03-04T05:06:07.008Z"}`)
+	got, _ = vault.Merge(was, older, newer)
+	again = decode(t, encode(t, got))
+	if !slices.Equal(pastOf(again, "x"), []string{"1"}) || !slices.Equal(pastOf(again, "history"), []string{`"none"`}) {
+		t.Errorf("history: %v", reveal(again))
+	}
 }
 
 // TestMergeTypes has another program change the type on both sides.

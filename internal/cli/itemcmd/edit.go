@@ -47,53 +47,78 @@ func edit(ctx context.Context, a *app.App, arg string) error {
 	if err != nil {
 		return err
 	}
-	change, err := ask(ctx, a, v, e)
+	before, err := v.Item(ctx, e.ID)
 	if err != nil {
 		return err
 	}
-	_, items, err := vault.Apply(ctx, v, a.Retry(), func(ctx context.Context) (vault.Change, error) {
-		now, err := v.Item(ctx, e.ID)
-		if err != nil {
-			return vault.Change{}, err
-		}
-		changed, err := change.Apply(now, a.Now())
-		if err != nil || changed.Updated.Equal(now.Updated) {
-			return vault.Change{}, err
-		}
-		if changed.Name != now.Name {
-			if err := free(ctx, v, step{e, changed.Name}, true); err != nil {
-				return vault.Change{}, err
-			}
-		}
-		return vault.Change{Put: []vault.Put{{Item: changed, Was: &now, Unique: changed.Name != now.Name}}}, nil
-	})
+	text, err := sheetOf(before)
 	if err != nil {
 		return err
 	}
-	if a.Settings.FormatTyped {
-		return a.Printer().Object(object(info, e).With("changed", len(items) > 0))
+	edited, err := a.EditText(ctx, text)
+	if err != nil {
+		return err
+	}
+	change, err := readSheet(before, edited)
+	if err != nil {
+		return err
+	}
+	items, err := commitEdit(ctx, a, v, before, change)
+	if err != nil {
+		return err
 	}
 	verb := "changed"
 	if len(items) == 0 {
 		verb = "nothing changed in"
 	}
+	if a.Settings.FormatTyped {
+		return a.Printer().Object(object(info, e).With("changed", len(items) > 0))
+	}
 	a.Messages().Notice(fmt.Sprintf("%s %q in the vault %q", verb, e.Name, info.Name))
 	return nil
 }
 
-// ask has the user edit an item, and returns what was changed in it.
-func ask(ctx context.Context, a *app.App, v vault.Vault, e vault.Entry) (vault.Edit, error) {
-	before, err := v.Item(ctx, e.ID)
-	if err != nil {
-		return vault.Edit{}, err
+// commitEdit writes what was made of an item that a person had before him. What
+// others did to it meanwhile stays.
+func commitEdit(ctx context.Context, a *app.App, v vault.Vault, before vault.Item, change vault.Edit) ([]vault.Item, error) {
+	mine, err := change.Apply(before, a.Now())
+	if err != nil || mine.Updated.Equal(before.Updated) {
+		return nil, err
 	}
-	text, err := sheetOf(before)
+	renamed := mine.Name != before.Name
+	puts := []vault.Put{{Item: mine, Was: &before, Unique: renamed}}
+	_, items, conflicts, err := vault.ApplyMerged(ctx, v, a.Retry(), puts, func(ctx context.Context, puts []vault.Put) error {
+		if !renamed {
+			return nil
+		}
+		return free(ctx, v, step{before.Entry(), puts[0].Item.Name}, true)
+	})
 	if err != nil {
-		return vault.Edit{}, err
+		return nil, err
 	}
-	edited, err := a.EditText(ctx, text)
-	if err != nil {
-		return vault.Edit{}, err
+	tell(a, conflicts)
+	return items, nil
+}
+
+// tell says what became of values that two sides changed.
+func tell(a *app.App, conflicts []vault.Conflict) {
+	for _, c := range conflicts {
+		what := fmt.Sprintf("%q of %q", c.Field, c.Item)
+		switch {
+		case c.Kind == vault.ItemName:
+			what = fmt.Sprintf("the name of %q", c.Item)
+		case c.Field == "":
+			what = fmt.Sprintf("%q", c.Item)
+		}
+		var how string
+		switch c.What {
+		case vault.KeptMine:
+			how = "was changed elsewhere too: yours is kept, the other value is in the history"
+		case vault.KeptTheirs:
+			how = "was changed elsewhere later: that is kept, your value is in the history"
+		default:
+			how = "was deleted on one side and changed on the other: it stays"
+		}
+		a.Messages().Warn("merged", what+" "+how)
 	}
-	return readSheet(before, edited)
 }
