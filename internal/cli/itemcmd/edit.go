@@ -19,7 +19,8 @@ func NewEdit(a *app.App) *cobra.Command {
 		Short: "Edit an item in your editor",
 		Long: "Open an item with all its fields, secrets too, in $VISUAL, $EDITOR or vi, as YAML. What is changed there is changed in\n" +
 			"the item, what is taken away is removed; members of other programs and values that are not text stay as they are. What\n" +
-			"was before is in the history.\n\n" +
+			"was before is in the history. What others change in the item meanwhile stays too; if you both change one value the later\n" +
+			"one is kept, the other one is in the history, and edit says so.\n\n" +
 			"The plaintext is in a file that only you can read, in memory where the system has such a place, and removed\n" +
 			"afterwards. Nothing is changed if the text cannot be understood (status 2), the editor fails (status 1) or another\n" +
 			"item has the new name (status 8). With KEYHOLD_NO_PRINT=1 edit refuses, with status 7.",
