@@ -27,17 +27,17 @@ type binary []byte
 
 // UnmarshalText reads b, and makes it not nil.
 func (b *binary) UnmarshalText(text []byte) error {
-	plain := bytes.Map(func(r rune) rune {
-		switch r {
+	plain := bytes.Clone(text)
+	for i, c := range plain {
+		switch c {
 		case '-':
-			return '+'
+			plain[i] = '+'
 		case '_':
-			return '/'
+			plain[i] = '/'
 		case '\r', '\n': // which the decoder would skip
-			return '!'
+			return errNoJSON
 		}
-		return r
-	}, text)
+	}
 	rest := bytes.TrimRight(plain, "=")
 	if len(plain)-len(rest) > 2 {
 		return errNoJSON

@@ -35,7 +35,7 @@ func run(t *testing.T, calls []call) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(tt.asked, s.asked); d != "" {
+			if d := cmp.Diff(tt.asked, s.log()); d != "" {
 				t.Errorf("asked (-want +got):\n%s", d)
 			}
 			if d := cmp.Diff(tt.want, got); d != "" {
@@ -208,7 +208,7 @@ func TestNames(t *testing.T) {
 		if err := errors.Join(err, err2, c.Vaults.Delete(t.Context(), name)); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
-		if d := cmp.Diff([]string{"GET /vault/" + want, `PUT /vault/` + want + ` {"encryptedData":"","iv":"","version":2}`, "DELETE /vault/" + want}, s.asked); d != "" {
+		if d := cmp.Diff([]string{"GET /vault/" + want, `PUT /vault/` + want + ` {"encryptedData":"","iv":"","version":2}`, "DELETE /vault/" + want}, s.log()); d != "" {
 			t.Errorf("%q (-want +got):\n%s", name, d)
 		}
 	}
@@ -222,8 +222,8 @@ func TestNames(t *testing.T) {
 				t.Errorf("%q, call %d: error = %v", name, i, err)
 			}
 		}
-		if len(s.asked) > 0 {
-			t.Errorf("%q: asked %q", name, s.asked)
+		if len(s.log()) > 0 {
+			t.Errorf("%q: asked %q", name, s.log())
 		}
 	}
 }

@@ -79,8 +79,8 @@ func TestVersionConflict(t *testing.T) {
 		c, s := scripted(t, r)
 		err := update(t.Context(), c)
 		v, ok := errors.AsType[*pwm.VersionError](err)
-		if !ok || v.Current != 9 || v.Yours != 7 || !errors.Is(err, client.ErrConflict) || len(s.asked) != 1 {
-			t.Errorf("error = %#v after %d requests", err, len(s.asked))
+		if !ok || v.Current != 9 || v.Yours != 7 || !errors.Is(err, client.ErrConflict) || len(s.log()) != 1 {
+			t.Errorf("error = %#v after %d requests", err, len(s.log()))
 		}
 	}
 }
@@ -137,8 +137,8 @@ func TestBadCalls(t *testing.T) {
 			if err := tt.do(t.Context(), c); !errors.Is(err, tt.want) {
 				t.Errorf("error = %v, want %v", err, tt.want)
 			}
-			if len(s.asked) != tt.asked {
-				t.Errorf("asked %d times, want %d: %q", len(s.asked), tt.asked, s.asked)
+			if len(s.log()) != tt.asked {
+				t.Errorf("asked %d times, want %d: %q", len(s.log()), tt.asked, s.log())
 			}
 		})
 	}

@@ -10,26 +10,28 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+var errBinary = errors.New("no base64")
+
 // A binary is bytes as this service may write them: base64 or base64url, with
 // padding or without.
 type binary []byte
 
 // UnmarshalText reads b.
 func (b *binary) UnmarshalText(text []byte) error {
-	plain := bytes.Map(func(r rune) rune {
-		switch r {
+	plain := bytes.Clone(text)
+	for i, c := range plain {
+		switch c {
 		case '-':
-			return '+'
+			plain[i] = '+'
 		case '_':
-			return '/'
+			plain[i] = '/'
 		case '\r', '\n': // which the decoder would skip
-			return '!'
+			return errBinary
 		}
-		return r
-	}, text)
+	}
 	rest := bytes.TrimRight(plain, "=")
 	if len(plain)-len(rest) > 2 {
-		return errors.New("too much padding")
+		return errBinary
 	}
 	out, err := base64.RawStdEncoding.AppendDecode(nil, rest)
 	*b = out
