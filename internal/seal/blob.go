@@ -122,3 +122,37 @@ func openBare(k secret.Bytes, iv, sealed []byte) ([]byte, error) {
 	}
 	return plain, nil
 }
+
+// The uses of the keys that are derived from that of a blob's vault.
+const (
+	infoMirror    = "keyhold/mirror-key/1"
+	infoBlobCheck = "keyhold/blob-check/1"
+)
+
+// MirrorKey returns the key under which the entries of a blob are sealed one by
+// one on this machine.
+func (k VaultKey) MirrorKey() (VaultKey, error) {
+	key, err := raw(k.Bytes)
+	if err != nil {
+		return VaultKey{}, err
+	}
+	derived, err := expand(key, infoMirror)
+	if err != nil {
+		return VaultKey{}, err
+	}
+	return NewVaultKey(derived)
+}
+
+// BlobCheck returns what tells the key of a blob's vault from any other, and
+// nothing more about it.
+func (k VaultKey) BlobCheck() (check [32]byte, err error) {
+	key, err := raw(k.Bytes)
+	if err != nil {
+		return check, err
+	}
+	sum, err := expand(key, infoBlobCheck)
+	if err != nil {
+		return check, err
+	}
+	return [32]byte(sum), nil
+}
