@@ -12,6 +12,7 @@ import (
 
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
+	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/secret"
 )
 
@@ -20,12 +21,15 @@ type Place struct {
 	Backend, URL, Email string
 	CA                  string // a file; empty: the system's authorities
 	InsecureHTTP        bool
+	Token               secret.String // to log in with, where the service takes one
 }
 
 // A LoggedIn is what Login and Signup did.
 type LoggedIn struct {
 	Profile string
 	New     bool // the profile was made for it
+	Email   string
+	Locked  bool // no password was at hand: nothing is open
 	Vaults  []backend.Info
 }
 
@@ -36,9 +40,12 @@ func (a *App) Login(ctx context.Context, p Place) (LoggedIn, error) {
 		if d.Login == nil {
 			return secret.Bytes{}, fmt.Errorf("vaults of the kind %s have no login: %w", d.Name, errors.ErrUnsupported)
 		}
-		pw, err := a.Password(ctx, profile)
-		if err != nil {
-			return secret.Bytes{}, err
+		var pw secret.String
+		if p.Token.Len() == 0 || a.HasSource() || a.CanAsk() {
+			var err error
+			if pw, err = a.Password(ctx, profile); err != nil {
+				return secret.Bytes{}, err
+			}
 		}
 		a.Signals.Catch()
 		return d.Login(ctx, deps, pw)
@@ -99,12 +106,22 @@ func (a *App) join(ctx context.Context, p Place, enter func(backend.Driver, back
 	if err != nil {
 		return fail(err)
 	}
+	deps.Service.Token, deps.Visit = p.Token, a.visit
 	keys, err := enter(driver, deps, out.Profile)
 	if err != nil {
 		return fail(err)
 	}
+	if bound.Email == "" {
+		if bound.Email, err = emailOf(ctx, deps); err != nil {
+			return fail(err)
+		}
+	}
+	out.Email = bound.Email
 	if err := a.bind(file, out, bound); err != nil {
 		return fail(fmt.Errorf("logged in, but the profile is not kept: %w", err))
+	}
+	if out.Locked = keys.Len() == 0; out.Locked {
+		return out, nil
 	}
 	a.markUnlocked(home, out.Profile)
 	var account backend.Account
@@ -118,6 +135,25 @@ func (a *App) join(ctx context.Context, p Place, enter func(backend.Driver, back
 	}
 	out.Vaults, err = account.Vaults(ctx)
 	return out, err
+}
+
+// visit shows where a login is completed.
+func (a *App) visit(v backend.Visit) {
+	text := "to complete the login, have whoever runs the server run: keyhold-server token approve " + Quote(v.Session) + " --email ADDRESS"
+	if v.URL != "" {
+		text = "to complete the login, open " + v.URL
+	}
+	a.Messages().Warn("login_waits", text)
+}
+
+// emailOf returns whose login it became.
+func emailOf(ctx context.Context, d backend.Deps) (email string, err error) {
+	err = d.Device.State().View(ctx, func(tx kv.Tx) error {
+		l, err := d.Device.Login(tx)
+		email = l.Email
+		return err
+	})
+	return email, err
 }
 
 // profile returns what the configuration says of a profile that is bound to p.
@@ -165,7 +201,7 @@ func (a *App) profileFor(ctx context.Context, file *config.File, p config.Profil
 	chosen := a.Settings.Profile
 	same := func(name string) bool {
 		q, ok := file.Profile(name)
-		return ok && q.Backend == p.Backend && q.URL == p.URL && q.Email == p.Email
+		return ok && q.Backend == p.Backend && q.URL == p.URL && (q.Email == p.Email || p.Email == "")
 	}
 	if same(chosen) {
 		return chosen, nil

@@ -19,6 +19,7 @@ import (
 	"github.com/keyhold/keyhold/internal/kv/bolt"
 	"github.com/keyhold/keyhold/internal/seal"
 	"github.com/keyhold/keyhold/internal/server/admin"
+	"github.com/keyhold/keyhold/internal/server/pwm"
 	"github.com/keyhold/keyhold/internal/server/vaultctl"
 	"github.com/keyhold/keyhold/internal/service/accounts"
 	"github.com/keyhold/keyhold/internal/service/vaults"
@@ -43,7 +44,7 @@ func newServe(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: "Serve the vaults API below /api/v1, and /healthz, until SIGTERM or SIGINT. The address is printed when the server can\n" +
+		Long: "Serve the vaults API below /api/v1, that of pwm below /pwm, and /healthz, until SIGTERM or SIGINT. The address is printed when the server can\n" +
 			"be reached: 127.0.0.1:8420 unless --addr says otherwise; port 0 is any that is free. Without TLS it serves this machine alone; what other machines can\n" +
 			"reach needs --tls-cert and --tls-key, or a proxy in front that has them and --insecure-http.\n\n" +
 			"To sign up takes an invite unless --registration says otherwise. The first start prints one for the owner: whoever\n" +
@@ -153,6 +154,7 @@ func (o *serveOptions) run(ctx context.Context) (err error) {
 		Store: db, Keys: keys, Now: o.Now, Rand: o.Rand, Mode: o.mode, Log: log, Version: o.Version.Number, Commit: o.Version.Commit,
 		AccessTime: o.accessTime, Proxies: o.trusted,
 	})
+	sealed := pwm.New(pwm.Deps{Store: db, Now: o.Now, Rand: o.Rand, Log: log})
 	mine := admin.New(admin.Deps{Store: db, Copy: store.Copy, Keys: keys, Now: o.Now, Rand: o.Rand})
 	if err := o.announce(public); err != nil {
 		return err
@@ -161,7 +163,7 @@ func (o *serveOptions) run(ctx context.Context) (err error) {
 	if o.tls != nil {
 		public = tls.NewListener(public, o.tls)
 	}
-	return serveBoth(ctx, log, paired{public, root(door, db)}, paired{private, mine})
+	return serveBoth(ctx, log, paired{public, root(door, sealed, db)}, paired{private, mine})
 }
 
 // listen listens for clients.
@@ -251,9 +253,10 @@ func (o *serveOptions) sweep(ctx context.Context, db kv.DB, log *slog.Logger) {
 }
 
 // root is what stands beside the APIs.
-func root(api http.Handler, db kv.DB) http.Handler {
+func root(api, sealed http.Handler, db kv.DB) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/v1/", api)
+	mux.Handle("/pwm/", sealed)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		if err := db.View(r.Context(), func(tx kv.Tx) error { tx.Get([]byte("health")); return nil }); err != nil {
 			http.Error(w, "unavailable", http.StatusServiceUnavailable)

@@ -119,7 +119,7 @@ func NewRoot(env *Env) *cobra.Command {
 	f.StringVar(&env.keyFile, "key-file", "", "read the key of the server from this `file`; default: server.key in the data directory")
 	f.BoolVar(&env.json, "json", false, "print as JSON, errors too")
 	f.BoolVarP(&env.quiet, "quiet", "q", false, "print no hints, and log only what went wrong")
-	root.AddCommand(newServe(env), newUser(env), newInvite(env), newBackup(env), newVersion(env))
+	root.AddCommand(newServe(env), newUser(env), newInvite(env), newToken(env), newBackup(env), newVersion(env))
 	for _, c := range root.Commands() {
 		if c.HasSubCommands() {
 			c.Args = cobra.NoArgs // it is "unknown command" there

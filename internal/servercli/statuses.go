@@ -19,9 +19,11 @@ func Statuses(cmd *cobra.Command) []exit.Status {
 			all = append(all, exit.NotFound)
 		}
 		return append(all, exit.Denied, exit.Conflict, exit.Damaged)
-	case "user disable", "invite revoke":
+	case "user disable", "invite revoke", "token revoke":
 		return append(all, exit.NotFound, exit.Denied, exit.Damaged)
-	case "user list", "invite list":
+	case "token approve":
+		return append(all, exit.NotFound, exit.Denied, exit.Conflict, exit.Damaged)
+	case "user list", "invite list", "token list", "token create":
 		return append(all, exit.Denied, exit.Damaged)
 	case "serve":
 		return append(all, exit.Damaged)

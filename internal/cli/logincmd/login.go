@@ -3,6 +3,7 @@ package logincmd
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,12 +45,20 @@ func (p *placeFlags) add(f *pflag.FlagSet) {
 	f.BoolVar(&p.InsecureHTTP, "insecure-http", false, "allow an address without TLS on another machine")
 }
 
-// complete asks for what the command line leaves out.
+// complete asks for what the command line leaves out. A pwm service says itself
+// whose login it is.
 func (p *placeFlags) complete(ctx context.Context, a *app.App) error {
 	for _, m := range []struct {
 		value        *string
 		flag, prompt string
-	}{{&p.URL, "--url", "Address of the service, such as https://keys.example.com/api/v1: "}, {&p.Email, "--email", "E-mail address: "}} {
+		optional     bool
+	}{
+		{&p.URL, "--url", "Address of the service, such as https://keys.example.com/api/v1: ", false},
+		{&p.Email, "--email", "E-mail address: ", p.Backend == pwm},
+	} {
+		if m.optional {
+			continue
+		}
 		if *m.value != "" {
 			continue
 		}
@@ -67,8 +76,55 @@ func (p *placeFlags) complete(ctx context.Context, a *app.App) error {
 	return nil
 }
 
+// pwm is the backend whose login is a token, or made in a browser.
+const pwm = "pwm"
+
+// A tokenFlags is where an API token is read from.
+type tokenFlags struct {
+	stdin bool
+	file  string
+}
+
+func (t *tokenFlags) add(f *pflag.FlagSet) {
+	f.BoolVar(&t.stdin, "token-stdin", false, "read an API token from standard input")
+	f.StringVar(&t.file, "token-file", "", "read an API token from this `file`")
+}
+
+// read returns the token, or nothing if none is given.
+func (t *tokenFlags) read(a *app.App, backend string) (secret.String, error) {
+	if !t.stdin && t.file == "" {
+		return secret.String{}, nil
+	}
+	switch {
+	case backend != pwm:
+		return secret.String{}, app.Usagef("a %s service takes no API token: log in with the master password", backend)
+	case t.stdin && t.file != "":
+		return secret.String{}, app.Usagef("--token-stdin and --token-file exclude each other")
+	case t.stdin && a.Settings.Password.Stdin:
+		return secret.String{}, app.Usagef("standard input has either the password or the token")
+	}
+	in := a.In
+	if !t.stdin {
+		f, err := os.Open(t.file)
+		if err != nil {
+			return secret.String{}, &app.UsageError{Message: err.Error()}
+		}
+		defer func() { _ = f.Close() }()
+		in = f
+	}
+	b, err := app.ReadAll(in, 1<<14)
+	if err != nil {
+		return secret.String{}, err
+	}
+	if b = app.TrimNewline(b); len(b) == 0 {
+		return secret.String{}, app.Usagef("the token is empty")
+	}
+	return secret.Text(b), nil
+}
+
 func newLoginVault(a *app.App) *cobra.Command {
 	var p placeFlags
+	var t tokenFlags
 	cmd := &cobra.Command{
 		Use:         "vault",
 		Annotations: anyProfile,
@@ -77,13 +133,25 @@ func newLoginVault(a *app.App) *cobra.Command {
 			"service gets what is derived from it. What a password source says is the account's master password.\n\n" +
 			"The chosen profile is bound to the account if it has no vaults yet, else a new one, named after the host, which it says;\n" +
 			"`keyhold profile use` chooses it for good. A second login of an account takes the place of the first.\n\n" +
+			"With --backend pwm the login is made by an API token, --token-stdin or --token-file, or by a person on the page that is\n" +
+			"shown, within five minutes; --email is not needed. Every vault there has a master password of its own, usually the\n" +
+			"same one: those that this one does not open stay closed, and are named. With a token and no password nothing is\n" +
+			"opened yet.\n\n" +
 			"A wrong password is status 4, a service that cannot be reached status 9, an account that shows another key than before\n" +
 			"status 10.",
 		Example: "  keyhold login vault --url https://keys.example.com/api/v1 --email me@example.com\n" +
-			"  keyhold login vault --url https://10.0.0.5:8420/api/v1 --email me@example.com --ca ca.pem --profile work",
+			"  keyhold login vault --url https://10.0.0.5:8420/api/v1 --email me@example.com --ca ca.pem --profile work\n" +
+			"  keyhold login vault --backend pwm --url https://vault-api.example.com --token-file token --profile pwm",
 		Args:              args.None(),
 		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if p.Backend != pwm && p.Backend != "vaultctl" {
+				return app.Usagef("--backend %s: it is vaultctl or pwm", args.Quote(p.Backend))
+			}
+			var err error
+			if p.Token, err = t.read(a, p.Backend); err != nil {
+				return err
+			}
 			if err := p.complete(cmd.Context(), a); err != nil {
 				return err
 			}
@@ -95,8 +163,9 @@ func newLoginVault(a *app.App) *cobra.Command {
 		},
 	}
 	p.add(cmd.Flags())
-	cmd.Flags().StringVar(&p.Backend, "backend", "vaultctl", "the kind of the `service`: vaultctl")
-	_ = cmd.RegisterFlagCompletionFunc("backend", complete.Words("vaultctl"))
+	cmd.Flags().StringVar(&p.Backend, "backend", "vaultctl", "the kind of the `service`: vaultctl or pwm")
+	t.add(cmd.Flags())
+	_ = cmd.RegisterFlagCompletionFunc("backend", complete.Words("vaultctl", pwm))
 	return cmd
 }
 
@@ -145,6 +214,7 @@ func NewSignup(a *app.App) *cobra.Command {
 }
 
 func report(a *app.App, what string, p app.Place, l app.LoggedIn) error {
+	p.Email = l.Email
 	if a.Settings.FormatTyped {
 		var names []string
 		for _, v := range l.Vaults {
@@ -156,7 +226,14 @@ func report(a *app.App, what string, p app.Place, l app.LoggedIn) error {
 		})
 	}
 	m := a.Messages()
-	m.Notice(fmt.Sprintf("%s as %s at %s, profile %s", what, p.Email, p.URL, l.Profile))
+	as := ""
+	if p.Email != "" {
+		as = " as " + p.Email
+	}
+	m.Notice(fmt.Sprintf("%s%s at %s, profile %s", what, as, p.URL, l.Profile))
+	if l.Locked {
+		m.Notice("nothing is open yet: keyhold unlock --profile " + l.Profile)
+	}
 	if l.Profile != a.Settings.Profile {
 		m.Warn("profile_made", fmt.Sprintf("the profile %s has vaults and stays as it was; for these use --profile %s, or for good: keyhold profile use %s",
 			a.Settings.Profile, l.Profile, l.Profile))

@@ -1,4 +1,5 @@
-// Package admin is the door for who runs the server: users, invites, a backup.
+// Package admin is the door for who runs the server: users, invites, API
+// tokens, a backup.
 // It asks for no credentials: it is served on a socket that only its owner can
 // reach, or called in the same process. Its wire is nobody else's business.
 package admin
@@ -16,6 +17,7 @@ import (
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
 	"github.com/keyhold/keyhold/internal/service/accounts"
+	"github.com/keyhold/keyhold/internal/service/tokens"
 )
 
 // Deps is what the door is made of.
@@ -72,6 +74,10 @@ func New(d Deps) http.Handler {
 	mux.HandleFunc("GET /invites", s.invites)
 	mux.HandleFunc("POST /invites", s.createInvite)
 	mux.HandleFunc("DELETE /invites/{invite}", s.revokeInvite)
+	mux.HandleFunc("GET /tokens", s.tokens)
+	mux.HandleFunc("POST /tokens", s.createToken)
+	mux.HandleFunc("DELETE /tokens/{token}", s.revokeToken)
+	mux.HandleFunc("POST /sessions/{session}", s.approve)
 	mux.HandleFunc("GET /backup", s.backup)
 	return mux
 }
@@ -221,6 +227,7 @@ func reply(w http.ResponseWriter, body any, err error) {
 func problemOf(err error) *RefusedError {
 	var p *RefusedError
 	var invalid *accounts.InvalidError
+	var token *tokens.InvalidError
 	var format *kv.FormatError
 	code := "error"
 	switch {
@@ -228,6 +235,8 @@ func problemOf(err error) *RefusedError {
 		return p
 	case errors.As(err, &invalid):
 		return &RefusedError{"usage", invalid.Error()}
+	case errors.As(err, &token):
+		return &RefusedError{"usage", token.Error()}
 	case errors.As(err, &format):
 		code = "store_too_new"
 	case errors.Is(err, fs.ErrNotExist):
@@ -236,7 +245,7 @@ func problemOf(err error) *RefusedError {
 		return &RefusedError{"exists", "the address has an account already"}
 	case errors.Is(err, kv.ErrBusy):
 		code = "busy"
-	case errors.Is(err, accounts.ErrDamaged), errors.Is(err, kv.ErrDamaged):
+	case errors.Is(err, accounts.ErrDamaged), errors.Is(err, tokens.ErrDamaged), errors.Is(err, kv.ErrDamaged):
 		code = "damaged"
 	}
 	return &RefusedError{code, err.Error()}

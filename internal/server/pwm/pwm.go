@@ -24,7 +24,7 @@ import (
 
 const (
 	// API is the name of this API in a tokens.Token.
-	API = "pwm"
+	API = tokens.PWM
 	// TokenTime is how long the token of a CLI session lasts.
 	TokenTime = 7 * 24 * time.Hour
 	// maxBody is for 25 MiB in base64, and what is around it.

@@ -53,6 +53,9 @@ type Token struct {
 	Expires  time.Time // the zero time: never
 }
 
+// PWM is the API of vaults that are one sealed blob each.
+const PWM = "pwm"
+
 // Length is how many characters a token has: letters, digits, "-" and "_".
 const Length = 40
 
