@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -319,4 +320,38 @@ func (h *home) want(v vault.Vault, name, pw string) {
 	if got := string(f.Value.Reveal()); got != pw || err != nil {
 		h.Errorf("the password of %q is %q, %v, want %q", name, got, err, pw)
 	}
+}
+
+type ctx = context.Context
+
+// readCloser is a body.
+type readCloser struct{ io.Reader }
+
+func (readCloser) Close() error { return nil }
+
+// wait lets others go on.
+func wait(ctx context.Context, _ time.Duration) error {
+	runtime.Gosched()
+	return ctx.Err()
+}
+
+// ownVault is an empty vault under a password.
+func ownVault(t testing.TB, pw string) blobs.Vault {
+	t.Helper()
+	key, err := seal.MakeVaultKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := blobs.Vault{Info: blobs.Info{Version: 1}, Key: blobs.Key{Salt: bytes.Repeat([]byte{9}, seal.SaltSize)}}
+	kek, err := quick(secret.TextOf(pw), v.Key.Salt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Key.IV, v.Key.Wrap, err = kek.Wrap(rand.Reader, key); err != nil {
+		t.Fatal(err)
+	}
+	if v.Content.IV, v.Content.Data, err = pwm.NewBlob().Seal(rand.Reader, key); err != nil {
+		t.Fatal(err)
+	}
+	return v
 }

@@ -83,6 +83,7 @@ func (w wrapped) request() api.Key {
 	return api.Key{WrappedVaultKey: w.wrap, VaultKeyIV: w.iv, VaultKeySalt: w.salt}
 }
 
+// make makes a vault of which the name is free.
 func (a *account) make(ctx context.Context, name string, password secret.String, first bool) (info backend.Info, err error) {
 	key, err := seal.MakeVaultKey(a.d.Rand)
 	if err != nil {
@@ -92,8 +93,7 @@ func (a *account) make(ctx context.Context, name string, password secret.String,
 	if err != nil {
 		return info, err
 	}
-	content := NewBlob()
-	iv, data, err := content.Seal(a.d.Rand, key)
+	iv, data, err := NewBlob().Seal(a.d.Rand, key)
 	if err != nil {
 		return info, err
 	}
@@ -102,60 +102,73 @@ func (a *account) make(ctx context.Context, name string, password secret.String,
 		return info, err
 	}
 	defer unlock()
-	got, err := a.api.Vaults.Create(ctx, api.CreateRequest{Name: name, Content: api.Content{EncryptedData: data, IV: iv}, Key: w.request()})
-	if err != nil && !unsent(err) && unreachable(err) {
-		f, lost := a.fetch(ctx, name)
-		if lost != nil || !bytes.Equal(f.blob.Data, data) || f.blob.Version != 1 {
-			return info, err
-		}
-		got, err = &api.Info{Name: name, Version: 1, CreatedAt: f.listed.Created, UpdatedAt: f.listed.Updated}, nil
-	}
+	got, err := a.post(ctx, api.CreateRequest{Name: name, Content: api.Content{EncryptedData: data, IV: iv}, Key: w.request()})
 	if err != nil {
 		return info, err
 	}
-	ctx = context.WithoutCancel(ctx) // it is there
-	id := vaultID(a.place, name)
-	k, err := openKey(id, key)
-	if err != nil {
-		return info, err
+	v := device.Vault{
+		ID: vaultID(a.place, name), Name: name, Wrap: w.bytes(), Revision: got.Version, Created: got.CreatedAt, Updated: got.UpdatedAt,
 	}
-	v := device.Vault{ID: id, Name: name, Wrap: w.bytes(), Revision: got.Version, Created: got.CreatedAt.UTC(), Updated: got.UpdatedAt.UTC()}
-	if v.Updated.IsZero() || v.Updated.Unix() <= 0 {
+	if v.Updated.IsZero() {
 		v.Updated = v.Created
 	}
+	ctx = context.WithoutCancel(ctx) // it is there
+	info, err = a.made(ctx, v, key, device.Blob{Version: got.Version, IV: iv, Data: data}, first)
+	if err != nil {
+		return info, err
+	}
+	if err := a.keep(ctx, func(s keys) keys { return s.with(v.ID, key) }); err != nil {
+		return info, fmt.Errorf("the vault %q was made, but its key is not in the open session: %w", name, err)
+	}
+	return info, nil
+}
+
+// post creates a vault. Where the answer is lost it looks whether there is it.
+func (a *account) post(ctx context.Context, req api.CreateRequest) (*api.Info, error) {
+	got, err := a.api.Vaults.Create(ctx, req)
+	if err == nil || unsent(err) || !unreachable(err) {
+		return got, err
+	}
+	f, lost := a.fetch(ctx, req.Name)
+	if lost != nil || !bytes.Equal(f.blob.Data, req.EncryptedData) || f.blob.Version != 1 {
+		return nil, err
+	}
+	return &api.Info{Name: req.Name, Version: 1, CreatedAt: f.listed.Created, UpdatedAt: f.listed.Updated}, nil
+}
+
+// made keeps a vault that the service has made, with its empty mirror.
+func (a *account) made(ctx context.Context, v device.Vault, key seal.VaultKey, blob device.Blob, first bool) (info backend.Info, err error) {
+	k, err := openKey(v.ID, key)
+	if err != nil {
+		return info, err
+	}
 	a.mu.Lock()
-	a.keys = a.keys.with(id, key)
+	a.keys = a.keys.with(v.ID, key)
 	a.mu.Unlock()
-	b := &box{a: a, id: id, name: name, mirror: a.place.Mirror(id)}
+	b := &box{a: a, id: v.ID, name: v.Name, mirror: a.place.Mirror(v.ID)}
 	err = a.state().Update(ctx, func(tx kv.Tx) error {
-		if err := a.believe(tx, id); err != nil { // of one of that name that was deleted
+		if err := a.believe(tx, v.ID); err != nil { // of one of that name that was deleted
 			return err
 		}
 		if err := a.place.PutVault(tx, v); err != nil {
 			return err
 		}
 		if first {
-			if err := a.place.SetDefault(tx, id); err != nil {
+			if err := a.place.SetDefault(tx, v.ID); err != nil {
 				return err
 			}
 		}
 		if err := b.replace(tx, &k, nil, 1, false); err != nil {
 			return err
 		}
-		if err := b.keepState(tx, &k, device.Blob{Version: got.Version, IV: iv, Data: data}, v); err != nil {
+		if err := b.keepState(tx, &k, blob, v); err != nil {
 			return err
 		}
 		info = a.info(tx, v)
 		info.Default = first
 		return nil
 	})
-	if err != nil {
-		return info, err
-	}
-	if err := a.keep(ctx, func(s keys) keys { return s.with(id, key) }); err != nil {
-		return info, fmt.Errorf("the vault %q was made, but its key is not in the open session: %w", name, err)
-	}
-	return info, nil
+	return info, err
 }
 
 // known returns a vault of the list, which is asked for if it lacks it.
