@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,15 +37,11 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	keyhold = filepath.Join(dir, "keyhold")
-	if runtime.GOOS == "windows" {
-		keyhold += ".exe"
-	}
-	build := exec.Command("go", "build", "-o", keyhold, "github.com/keyhold/keyhold/cmd/keyhold")
-	build.Stdout, build.Stderr = os.Stderr, os.Stderr
-	if err := build.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "build keyhold:", err)
-		return 1
+	for name, path := range map[string]*string{"keyhold": &keyhold, "keyhold-server": &keyholdServer} {
+		if *path, err = build(context.Background(), dir, name); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 	}
 	return m.Run()
 }
@@ -80,6 +75,7 @@ func TestScript(t *testing.T) {
 			if !hasKernel {
 				env.Setenv("KEYHOLD_KEYRING", "file")
 			}
+			env.Values[serversKey{}] = map[string]*server{}
 			env.Defer(func() { endSessions(env) })
 			return nil
 		},
@@ -111,6 +107,13 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 	"newer":   newer,
 	"setenv":  setenv,
 	"golden":  golden,
+
+	"serve":      serve,
+	"stopserver": stopServer,
+	"team":       useTeam,
+	"as":         as,
+	"copytree":   copyTree,
+	"between":    between,
 }
 
 // status N CMD ARG... runs CMD and wants exit status N.

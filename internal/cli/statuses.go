@@ -14,7 +14,7 @@ import (
 // can: a disk may be full and a command line wrong. Conflicts that end by being
 // tried again are not in it.
 var statuses = [...]struct{ command, can string }{
-	{"put", "3 4 5 6 10 12"},
+	{"put", "3 4 5 6 9 10 12"},
 	{"get", "3 4 5 6 7 10"},
 	{"show", "3 4 5 6 7 10"},
 	{"ls", "3 4 5 10"},
@@ -36,10 +36,11 @@ var statuses = [...]struct{ command, can string }{
 	{"vault list", "3 4 5 10"},
 	{"vault show", "3 4 5 10"},
 	{"vault rename", "3 4 5 8 10"},
-	{"vault delete", "3 4 5 10 12"},
+	{"vault delete", "3 4 5 7 10 12"},
 	{"vault default", "3 4 5 10"},
 	{"vault rekey", "3 4 5 10 12"},
 	{"vault check", "3 4 5 10"},
+	{"login vault", "4 9 12"},
 	{"unlock", "3 4 5 10 12"},
 	{"lock", "5"},
 	{"passwd", "3 4 5 10 12"},

@@ -345,8 +345,10 @@ func (b *box) send(ctx context.Context, k *opened, d draft) (again bool, err err
 		case err == nil:
 			return false, b.took(context.WithoutCancel(ctx), k, d, info.UpdatedAt)
 		case errors.Is(err, client.ErrConflict):
-		case unsent(err) || ctx.Err() != nil:
+		case ctx.Err() != nil:
 			return false, err
+		case unsent(err): // the mirror is what it was
+			return false, errors.Join(err, b.setStale(ctx, false))
 		}
 		lost := err
 		f, err := b.a.fetch(ctx, b.name)

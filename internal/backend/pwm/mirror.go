@@ -223,7 +223,9 @@ func (b *box) read(tx kv.Tx, k *opened, id seal.ID) (vault.Item, error) {
 
 // markStale says that the mirror may not be what the service has, until that is
 // known again.
-func (b *box) markStale(ctx context.Context) error {
+func (b *box) markStale(ctx context.Context) error { return b.setStale(ctx, true) }
+
+func (b *box) setStale(ctx context.Context, stale bool) error {
 	b.a.mu.Lock()
 	b.a.listed = false
 	b.a.mu.Unlock()
@@ -232,7 +234,7 @@ func (b *box) markStale(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
-		m.Stale = true
+		m.Stale = stale
 		return b.a.place.PutMark(tx, b.id, m)
 	})
 }
