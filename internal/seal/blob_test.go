@@ -93,3 +93,18 @@ func FuzzOpenBlob(f *testing.F) {
 		}
 	})
 }
+
+// The keys that are derived are part of the format of state.db.
+func TestBlobDerived(t *testing.T) {
+	t.Parallel()
+	mirror, err := vaultKey(t).MirrorKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	check, err := vaultKey(t).BlobCheck()
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "mirror key", mirror.Reveal(), unhex(t, "abc22572ae7b7f9b647ea3458f49946a6d5140f6432aa3f7b30daadcd1435763"))
+	equal(t, "check", check[:], unhex(t, "03d69a12f3179c687776e4e48d97715f8e513d156f120ca8888b8187f076d891"))
+}

@@ -84,9 +84,8 @@ func TestManyEntries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := w.home(t).login()
-	v = other.open(other.account(), "big")
-	other.want(v, "last", "2")
+	v = h.open(h.fresh(), "big")
+	h.want(v, "last", "2")
 	last, err = vault.Find(t.Context(), v, "last")
 	if err != nil || string(last.Extra["later"]) != `{"a":[1,2.50]}` {
 		t.Errorf("a member that is not known here: %q, %v", last.Extra["later"], err)
