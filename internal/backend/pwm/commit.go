@@ -90,6 +90,7 @@ type draft struct {
 
 // commit is Commit for who has the turn.
 func (b *box) commit(ctx context.Context, c change) (vault.Revision, []vault.Item, error) {
+	base := c.Base
 	for range commits {
 		g, k, err := b.now(ctx)
 		if err != nil {
@@ -122,13 +123,14 @@ func (b *box) commit(ctx context.Context, c change) (vault.Revision, []vault.Ite
 				if c.Base != 0 {
 					return 0, nil, b.conflict(ctx, c.Base)
 				}
+				base = vault.Revision(d.version)
 				continue
 			}
 		}
 		items, err := b.written(ctx, k, c)
 		return vault.Revision(d.next.Version), items, err
 	}
-	return 0, nil, b.conflict(ctx, c.Base)
+	return 0, nil, b.conflict(ctx, base)
 }
 
 // newest makes the mirror current before a conflict is reported, so that what

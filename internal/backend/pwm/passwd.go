@@ -119,7 +119,7 @@ func (b *box) rewrap(ctx context.Context, v device.Vault, old, next secret.Strin
 	_, err = b.a.api.Vaults.Update(ctx, b.name, api.UpdateRequest{Version: f.blob.Version, Content: api.Content{EncryptedData: data, IV: iv}, Key: &wire})
 	switch {
 	case errors.Is(err, client.ErrConflict):
-		return false, nil
+		return false, nil //nolint:nilerr // it is tried again
 	case err != nil && (unsent(err) || ctx.Err() != nil):
 		return false, err
 	}
