@@ -157,6 +157,7 @@ var varying = []struct {
 	{regexp.MustCompile(`("(?:time_left_seconds|idle_seconds)": )\d+`), "${1}N"},
 	{regexp.MustCompile(`("(?:version|go|platform|commit|keyring)": )"[^"]*"`), `${1}"X"`},
 	{regexp.MustCompile(`("value": )"[A-Za-z0-9]{24}"`), `${1}"GENERATED"`},
+	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "127.0.0.1:PORT"},
 	{regexp.MustCompile(`("code": )"\d{6}"`), `${1}"CODE"`},
 	{regexp.MustCompile(`\d+ bytes`), "N bytes"},
 }
