@@ -12,6 +12,7 @@ import (
 
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
+	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/secret"
 )
@@ -111,10 +112,8 @@ func (a *App) join(ctx context.Context, p Place, enter func(backend.Driver, back
 	if err != nil {
 		return fail(err)
 	}
-	if bound.Email == "" {
-		if bound.Email, err = emailOf(ctx, deps); err != nil {
-			return fail(err)
-		}
+	if bound.Email, err = emailOf(ctx, deps, bound.Email); err != nil {
+		return fail(err)
 	}
 	out.Email = bound.Email
 	if err := a.bind(file, out, bound); err != nil {
@@ -124,12 +123,11 @@ func (a *App) join(ctx context.Context, p Place, enter func(backend.Driver, back
 		return out, nil
 	}
 	a.markUnlocked(home, out.Profile)
-	var account backend.Account
-	if a.HasSource() {
-		account, err = a.open(ctx, out.Profile, keys, nil)
-	} else {
-		account, err = a.open(ctx, out.Profile, keys, a.tryStart(ctx, out.Profile, keys))
+	var session *device.Session
+	if !a.HasSource() {
+		session = a.tryStart(ctx, out.Profile, keys)
 	}
+	account, err := a.open(ctx, out.Profile, keys, session)
 	if err != nil {
 		return fail(err)
 	}
@@ -146,8 +144,11 @@ func (a *App) visit(v backend.Visit) {
 	a.Messages().Warn("login_waits", text)
 }
 
-// emailOf returns whose login it became.
-func emailOf(ctx context.Context, d backend.Deps) (email string, err error) {
+// emailOf returns whose login it became, where that was not said before.
+func emailOf(ctx context.Context, d backend.Deps, said string) (email string, err error) {
+	if said != "" {
+		return said, nil
+	}
 	err = d.Device.State().View(ctx, func(tx kv.Tx) error {
 		l, err := d.Device.Login(tx)
 		email = l.Email

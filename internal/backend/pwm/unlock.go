@@ -30,7 +30,7 @@ func (a *account) openAll(ctx context.Context, password secret.String) error {
 		case err == nil:
 		case errors.Is(err, vault.ErrWrongPassword):
 			closed = append(closed, fmt.Sprintf("%q", v.Name))
-		case errors.Is(err, backend.ErrOffline), unreachable(err):
+		case errors.Is(translate(err), backend.ErrSignedOut), errors.Is(err, backend.ErrOffline), unreachable(err):
 			failed = err // it was never fetched
 		case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrNotFound):
 			failed = err
