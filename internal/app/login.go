@@ -14,6 +14,7 @@ import (
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
+	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/internal/vault"
 )
@@ -23,6 +24,7 @@ type Place struct {
 	Backend, URL, Email string
 	CA                  string // a file; empty: the system's authorities
 	InsecureHTTP        bool
+	Token               secret.String // to log in with, where the service takes one
 }
 
 // A LoggedIn is what Login and Signup did.
@@ -30,6 +32,7 @@ type LoggedIn struct {
 	Profile    string
 	New        bool // the profile was made for it
 	URL, Email string
+	Locked     bool // no password was at hand: nothing is open
 	Vaults     []backend.Info
 }
 
@@ -39,6 +42,9 @@ func (a *App) Login(ctx context.Context, p Place) (LoggedIn, error) {
 	return a.join(ctx, p, func(d backend.Driver, deps backend.Deps, profile string) (secret.Bytes, error) {
 		if d.Login == nil {
 			return secret.Bytes{}, fmt.Errorf("vaults of the kind %s have no login: %w", d.Name, errors.ErrUnsupported)
+		}
+		if p.Token.Len() > 0 && !a.HasSource() && !a.CanAsk() {
+			return d.Login(ctx, deps, secret.String{})
 		}
 		a.Signals.Catch()
 		return a.loginKeys(ctx, profile, func(pw secret.String) (secret.Bytes, error) { return d.Login(ctx, deps, pw) })
@@ -124,16 +130,46 @@ func (a *App) join(ctx context.Context, p Place, enter func(backend.Driver, back
 	if err != nil {
 		return fail(err)
 	}
+	deps.Service.Token, deps.Visit = p.Token, a.visit
 	keys, err := enter(driver, deps, out.Profile)
 	if err != nil {
 		return fail(err)
 	}
+	if bound.Email, err = emailOf(ctx, deps, bound.Email); err != nil {
+		return fail(err)
+	}
+	out.Email = bound.Email
 	if err := a.bind(file, out, bound); err != nil {
 		return fail(fmt.Errorf("logged in, but the profile is not kept: %w", err))
+	}
+	if out.Locked = keys.Len() == 0; out.Locked {
+		return out, nil
 	}
 	a.markUnlocked(home, out.Profile)
 	out.Vaults, err = a.enter(ctx, out.Profile, keys)
 	return out, err
+}
+
+// visit shows where a login is completed.
+func (a *App) visit(v backend.Visit) {
+	text := "to complete the login, have whoever runs the server run: keyhold-server token approve " + Quote(v.Session) + " --email ADDRESS"
+	if v.URL != "" {
+		text = "to complete the login, open " + v.URL
+	}
+	a.Messages().Warn("login_waits", text)
+}
+
+// emailOf returns whose login it became, where that was not said before.
+func emailOf(ctx context.Context, d backend.Deps, said string) (email string, err error) {
+	if said != "" {
+		return said, nil
+	}
+	err = d.Device.State().View(ctx, func(tx kv.Tx) error {
+		l, err := d.Device.Login(tx)
+		email = l.Email
+		return err
+	})
+	return email, err
 }
 
 // enter opens the account of a profile that was just bound, in a session unless
@@ -212,7 +248,7 @@ func (a *App) profileFor(ctx context.Context, file *config.File, p config.Profil
 	chosen := a.Settings.Profile
 	same := func(name string) bool {
 		q, ok := file.Profile(name)
-		return ok && q.Backend == p.Backend && q.URL == p.URL && q.Email == p.Email
+		return ok && q.Backend == p.Backend && q.URL == p.URL && (q.Email == p.Email || p.Email == "")
 	}
 	if same(chosen) {
 		return chosen, nil

@@ -65,6 +65,15 @@ type Service struct {
 	MaxAge  time.Duration
 	Offline bool // ask the network nothing
 	Fresh   bool // sync before every read, whatever the age
+	// Token is an API token to log in with, where a service takes one. Without
+	// it a person completes the login in a browser.
+	Token secret.String
+}
+
+// A Visit is a login that a person has to complete somewhere else.
+type Visit struct {
+	Session string // its id, which is as good as the token that it gives
+	URL     string // the page to open; empty: the service says of none
 }
 
 // Deps is what a driver may use of the outside world.
@@ -78,6 +87,8 @@ type Deps struct {
 	Service Service
 	// Warn tells what is no error, once for each code.
 	Warn func(code, text string)
+	// Visit shows a person where a login is completed, before it is waited for.
+	Visit func(Visit)
 	// Ask returns the master password for what the session's keys cannot do.
 	// It asks at most once and returns the same answer again.
 	Ask func(context.Context) (secret.String, error)

@@ -154,7 +154,10 @@ func (o outcome) hint(a *app.App, err error) string {
 	var own interface{ Hint() string }
 	var several *vault.AmbiguousError
 	var damaged *vault.DamagedError
+	var conflict *vault.ConflictError
 	switch {
+	case errors.As(err, &conflict) && o.code == "conflict" && len(a.Args) > 0:
+		return strings.TrimSpace(a.Again("")) // nothing was changed: the same once more
 	case errors.As(err, &damaged):
 		try = "keyhold rm " + damaged.ID
 	case errors.As(err, &own) && own.Hint() != "":

@@ -164,7 +164,7 @@ func servers(ts *testscript.TestScript) map[string]*server {
 }
 
 // serve NAME [FLAG...] starts keyhold-server on the data directory NAME and sets
-// $NAME_URL and, if it printed an invite for the owner, $NAME_INVITE.
+// $NAME_URL, $NAME_PWM and, if it printed an invite for the owner, $NAME_INVITE.
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || servers(ts)[args[0]] != nil {
 		ts.Fatalf("usage: serve NAME [FLAG...], once")
@@ -174,6 +174,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	servers(ts)[name] = s
 	ts.Setenv(name+"_URL", "http://"+s.addr+"/api/v1")
+	ts.Setenv(name+"_PWM", "http://"+s.addr+"/pwm")
 	ts.Setenv(name+"_INVITE", s.invite)
 	if ts.Getenv("HTTP_PROXY") != "" {
 		ts.Setenv("HTTP_PROXY", "http://"+s.addr)

@@ -62,6 +62,8 @@ const (
 	kindShared  = "s/" // place, vault, user
 	kindMark    = "m/" // place, vault
 	kindFlags   = "f/" // place, vault, item
+	kindBlob    = "b/" // place, vault
+	kindSeen    = "e/" // place, vault
 )
 
 func stateKey(kind string, p Place, ids ...seal.ID) []byte {
@@ -121,7 +123,7 @@ func (a *Account) DeleteLogin(tx kv.Tx) error { return tx.Delete(loginKey(a.prof
 // Forget deletes everything that is remembered of an account but the items of
 // its mirrors, and the pins too: whatever the service shows next is believed.
 func (p Place) Forget(tx kv.Tx) error {
-	for _, kind := range []string{kindPin, kindPeer, kindVault, kindDefault, kindShared, kindMark, kindFlags} {
+	for _, kind := range []string{kindPin, kindPeer, kindVault, kindDefault, kindShared, kindMark, kindFlags, kindBlob, kindSeen} {
 		if err := deleteAll(tx, stateKey(kind, p)); err != nil {
 			return err
 		}

@@ -119,6 +119,7 @@ func vectors(t *testing.T) []vector {
 	vectorsKeySet(&list)
 	vectorsRSA(t, &list)
 	vectorsWrapRSA(t, &list)
+	vectorsBlob(t, &list)
 	return list
 }
 

@@ -174,6 +174,14 @@ var openers = map[string]func(t *testing.T, v vector) ([]byte, error){
 		}
 		return []byte{2}, nil
 	},
+	"blob": func(t *testing.T, v vector) ([]byte, error) {
+		plain, err := v.vaultKey(t).OpenBlob(v.bytes(t, "iv"), v.body)
+		return plain.Reveal(), err
+	},
+	"blobwrap": func(t *testing.T, v vector) ([]byte, error) {
+		key, err := must(seal.NewBlobKEK(v.bytes(t, "key")))(t).Unwrap(v.bytes(t, "iv"), v.body)
+		return key.Reveal(), err
+	},
 	"keyset1": func(t *testing.T, v vector) ([]byte, error) {
 		s, err := seal.ParseKeySet(v.body)
 		if err != nil {

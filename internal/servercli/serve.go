@@ -19,6 +19,7 @@ import (
 	"github.com/keyhold/keyhold/internal/kv/bolt"
 	"github.com/keyhold/keyhold/internal/seal"
 	"github.com/keyhold/keyhold/internal/server/admin"
+	"github.com/keyhold/keyhold/internal/server/pwm"
 	"github.com/keyhold/keyhold/internal/server/secretsstore"
 	"github.com/keyhold/keyhold/internal/server/vaultctl"
 	"github.com/keyhold/keyhold/internal/service/accounts"
@@ -44,9 +45,10 @@ func newServe(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server",
-		Long: "Serve the vaults API below /api/v1, the Secrets Store API below /client/v4, and /healthz, until SIGTERM or SIGINT. The address is printed when the server can\n" +
-			"be reached: 127.0.0.1:8420 unless --addr says otherwise; port 0 is any that is free. Without TLS it serves this machine alone; what other machines can\n" +
-			"reach needs --tls-cert and --tls-key, or a proxy in front that has them and --insecure-http.\n\n" +
+		Long: "Serve the vaults API below /api/v1, that of pwm below /pwm, the Secrets Store API below /client/v4, and /healthz, until SIGTERM or SIGINT.\n" +
+			"The address is printed when the server can be reached: 127.0.0.1:8420 unless --addr says otherwise; port 0 is any that is free.\n" +
+			"Without TLS it serves this machine alone; what other machines can reach needs --tls-cert and --tls-key, or a proxy in front\n" +
+			"that has them and --insecure-http.\n\n" +
 			"To sign up takes an invite unless --registration says otherwise. The first start prints one for the owner: whoever\n" +
 			"signs up first.",
 		Example: "  keyhold-server serve\n" +
@@ -157,6 +159,7 @@ func (o *serveOptions) run(ctx context.Context) (err error) {
 	values := secretsstore.New(secretsstore.Deps{
 		Store: db, Keys: keys.stores, Now: o.Now, Rand: o.Rand, Log: log, Gone: store.Scrub, Proxies: o.trusted,
 	})
+	sealed := pwm.New(pwm.Deps{Store: db, Now: o.Now, Rand: o.Rand, Log: log})
 	mine := admin.New(admin.Deps{Store: db, Copy: store.Copy, Keys: keys.accounts, Now: o.Now, Rand: o.Rand})
 	if err := o.announce(public); err != nil {
 		return err
@@ -165,7 +168,7 @@ func (o *serveOptions) run(ctx context.Context) (err error) {
 	if o.tls != nil {
 		public = tls.NewListener(public, o.tls)
 	}
-	return serveBoth(ctx, log, paired{public, root(door, values, db)}, paired{private, mine})
+	return serveBoth(ctx, log, paired{public, root(db, map[string]http.Handler{"/api/v1/": door, "/pwm/": sealed, "/client/v4/": values})}, paired{private, mine})
 }
 
 // listen listens for clients.
@@ -255,10 +258,11 @@ func (o *serveOptions) sweep(ctx context.Context, db kv.DB, log *slog.Logger) {
 }
 
 // root is what stands beside the APIs.
-func root(api, values http.Handler, db kv.DB) http.Handler {
+func root(db kv.DB, apis map[string]http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/api/v1/", api)
-	mux.Handle("/client/v4/", values)
+	for path, api := range apis {
+		mux.Handle(path, api)
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		if err := db.View(r.Context(), func(tx kv.Tx) error { tx.Get([]byte("health")); return nil }); err != nil {
 			http.Error(w, "unavailable", http.StatusServiceUnavailable)

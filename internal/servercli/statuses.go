@@ -21,6 +21,8 @@ func Statuses(cmd *cobra.Command) []exit.Status {
 		return append(all, exit.Denied, exit.Conflict, exit.Damaged)
 	case "user disable", "invite revoke", "token revoke":
 		return append(all, exit.NotFound, exit.Denied, exit.Damaged)
+	case "token approve":
+		return append(all, exit.NotFound, exit.Denied, exit.Conflict, exit.Damaged)
 	case "user list", "invite list", "token list", "token create":
 		return append(all, exit.Denied, exit.Damaged)
 	case "serve":

@@ -17,11 +17,13 @@ func newToken(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "token",
 		Short: "Manage API tokens",
-		Long:  "Make, list and revoke the tokens with which programs call an API other than that of vaults: the Secrets Store.",
+		Long: "Make, list and revoke the tokens with which programs call an API other than that of shared vaults: the Secrets Store,\n" +
+			"pwm. Approve the logins that wait for somebody.",
 		Example: "  keyhold-server token create --api store --account 023e105f4ecef8ad9ca31a8372d0c353\n" +
+			"  keyhold-server token create --api pwm --email ann@example.com\n" +
 			"  keyhold-server token list",
 	}
-	cmd.AddCommand(newTokenCreate(env), newTokenList(env), newTokenRevoke(env))
+	cmd.AddCommand(newTokenCreate(env), newTokenList(env), newTokenRevoke(env), newTokenApprove(env))
 	return cmd
 }
 
@@ -31,11 +33,13 @@ func newTokenCreate(env *Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create",
 		Short: "Make a token and print it",
-		Long: "Make a token and print it, once: only a hash of it is kept. It is for the secrets of one account, 32 hex digits, which\n" +
-			"comes to be by its first token. --service makes it one of a service that keeps stores of its own in accounts, below\n" +
-			"/system: in all of them, unless --account names one.",
+		Long: "Make a token and print it, once: only a hash of it is kept.\n\n" +
+			"With --api store it is for the secrets of one account, 32 hex digits, which comes to be by its first token. --service\n" +
+			"makes it one of a service that keeps stores of its own in accounts, below /system: in all of them, unless --account\n" +
+			"names one. With --api pwm it is for the vaults of the address that --email names, which comes to be by its first token.",
 		Example: "  keyhold-server token create --api store --account 023e105f4ecef8ad9ca31a8372d0c353\n" +
-			"  keyhold-server token create --api store --account 023e105f4ecef8ad9ca31a8372d0c353 --read-only --expires 24h",
+			"  keyhold-server token create --api store --account 023e105f4ecef8ad9ca31a8372d0c353 --read-only --expires 24h\n" +
+			"  keyhold-server token create --api pwm --email ann@example.com",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, name := range []string{"account", "service", "email", "note"} {
@@ -51,10 +55,10 @@ func newTokenCreate(env *Env) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&n.API, "api", "", "the `API` that it is for: store")
+	f.StringVar(&n.API, "api", "", "the `API` that it is for: store or pwm")
 	f.StringVar(&n.Account, "account", "", "the account whose data it is for, an `ID` of 32 hex digits")
 	f.StringVar(&n.Service, "service", "", "the `name` of the service that calls, for the calls below /system")
-	f.StringVar(&n.Email, "email", "", "this `address` has to be given beside the token where it is used as a key")
+	f.StringVar(&n.Email, "email", "", "the `address` whose vaults it is for; of a store: to be given beside the token where it is used as a key")
 	f.StringVar(&n.Note, "note", "", "a `text` for people")
 	f.BoolVar(&n.ReadOnly, "read-only", false, "for reading alone")
 	f.DurationVar(&life, "expires", 0, "how long it is good for, a `DURATION`; without it for ever")
@@ -89,7 +93,7 @@ func newTokenList(env *Env) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the tokens",
-		Long:    "List the tokens that are good, without what proves them. A pipe gets id, api, account, service, read_only, note, created, expires.",
+		Long:    "List the tokens that are good, without what proves them. A pipe gets id, api, account, service, read_only, note, created, expires, email.",
 		Example: "  keyhold-server token list\n  keyhold-server token list --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -102,7 +106,7 @@ func newTokenList(env *Env) *cobra.Command {
 				rows[n] = tokenObject(t)
 			}
 			return env.printer().List([]output.Column{
-				{Name: "id"}, {Name: "api"}, {Name: "account"}, {Name: "service"}, {Name: "read_only"}, {Name: "note"}, {Name: "created"}, {Name: "expires"},
+				{Name: "id"}, {Name: "api"}, {Name: "account"}, {Name: "service"}, {Name: "read_only"}, {Name: "note"}, {Name: "created"}, {Name: "expires"}, {Name: "email"},
 			}, rows)
 		},
 	}
@@ -120,4 +124,26 @@ func newTokenRevoke(env *Env) *cobra.Command {
 			return env.call(cmd.Context(), http.MethodDelete, "/tokens/"+url.PathEscape(args[0]), nil, &struct{}{})
 		},
 	}
+}
+
+func newTokenApprove(env *Env) *cobra.Command {
+	var email string
+	cmd := &cobra.Command{
+		Use:   "approve SESSION",
+		Short: "Let a login that waits go on",
+		Long: "Let a login go on that `keyhold login vault --backend pwm` shows, by the id of its session: it gets a token for the\n" +
+			"vaults of --email, for seven days. Make sure that the id is from the person whose address that is.\n\n" +
+			"A session that is unknown or older than five minutes is exit 5, one that is approved already exit 8.",
+		Example: "  keyhold-server token approve 5tq2rAyrYqAQRLnnDqD0NRVnDr7kXw2u --email ann@example.com\n" +
+			"  keyhold-server token approve 5tq2rAyrYqAQRLnnDqD0NRVnDr7kXw2u --email ann@example.com --data /var/lib/keyhold",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if email == "" {
+				return usagef("--email is missing: whose vaults is the login for?")
+			}
+			return env.call(cmd.Context(), http.MethodPost, "/sessions/"+url.PathEscape(args[0]), admin.Approval{Email: email}, &admin.Approval{})
+		},
+	}
+	cmd.Flags().StringVar(&email, "email", "", "the `address` whose vaults the login is for")
+	return cmd
 }

@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -104,6 +105,10 @@ const (
 // again and make the change anew, until it fits or r is used up; then the last
 // *ConflictError is returned and nothing was written. plan must read the vault
 // each time it is called. A change of nothing is not committed.
+//
+// It is for changes that can be made anew from what the vault has by then, such
+// as to set one field. Where an item was made from a copy that a person looked
+// at, and more time than a moment has passed, ApplyMerged is the right one.
 func Apply(ctx context.Context, v Vault, r Retry, plan func(context.Context) (Change, error)) (Revision, []Item, error) {
 	end := r.Now().Add(r.Within)
 	wait := firstWait
@@ -129,4 +134,89 @@ func Apply(ctx context.Context, v Vault, r Retry, plan func(context.Context) (Ch
 		}
 		wait = min(2*wait, longestWait)
 	}
+}
+
+// ApplyMerged commits items that were made from copies, as edit does. After a
+// conflict it reads each of them again, puts together what both sides did
+// (Merge) and commits that, until it fits or r is used up; then the last
+// *ConflictError is returned and nothing of puts was written. It returns the
+// items that were written and what was in conflict in them: to be told, since
+// a person should know that a value went to the history.
+//
+// An item that was deleted meanwhile comes back: out of the trash, by a change
+// of its own before this one, or as a new one with the same id. An item to
+// which nothing is left to be added is not written. Before each try check is
+// asked, with the items that are to be written; its error ends it. It may be
+// nil.
+func ApplyMerged(ctx context.Context, v Vault, r Retry, puts []Put, check func(context.Context, []Put) error) (Revision, []Item, []Conflict, error) {
+	c, conflicts := Change{Put: puts}, map[string][]Conflict{}
+	first := true
+	plan := func(ctx context.Context) (Change, error) {
+		if !first {
+			var err error
+			if c, err = rebase(ctx, v, puts, conflicts); err != nil {
+				return Change{}, err
+			}
+		}
+		first = false
+		if check == nil || len(c.Put) == 0 {
+			return c, nil
+		}
+		return c, check(ctx, c.Put)
+	}
+	for {
+		rev, items, err := Apply(ctx, v, r, plan)
+		r.Attempts--
+		if err == nil && len(c.Restore) > 0 && r.Attempts > 0 {
+			continue // they are out of the trash: now the change itself
+		}
+		return rev, items, allOf(puts, conflicts), err
+	}
+}
+
+// rebase returns puts made from what the vault has by now; or, if some of the
+// items are in the trash and should not be, the change that takes them out.
+func rebase(ctx context.Context, v Vault, puts []Put, conflicts map[string][]Conflict) (Change, error) {
+	var c Change
+	for _, p := range puts {
+		if p.Was == nil {
+			c.Put = append(c.Put, p)
+			continue
+		}
+		theirs, err := v.Item(ctx, p.Item.ID)
+		if errors.Is(err, ErrNotFound) {
+			conflicts[p.Item.ID] = []Conflict{{ID: p.Item.ID, Item: p.Item.Name, What: Undeleted}}
+			c.Put = append(c.Put, Put{Item: p.Item, Unique: p.Unique})
+			continue
+		}
+		if err != nil {
+			return Change{}, err
+		}
+		merged, found := Merge(*p.Was, p.Item, theirs)
+		if !theirs.Deleted.IsZero() && merged.Deleted.IsZero() {
+			conflicts[p.Item.ID] = found
+			c.Restore = append(c.Restore, Ref{ID: theirs.ID, Revision: theirs.Revision})
+			continue
+		}
+		conflicts[p.Item.ID] = append(undeleted(conflicts[p.Item.ID]), found...)
+		if merged.digest() != theirs.digest() {
+			c.Put = append(c.Put, Put{Item: merged, Was: &theirs, Unique: p.Unique})
+		}
+	}
+	if len(c.Restore) > 0 {
+		c.Put = nil
+	}
+	return c, nil
+}
+
+// undeleted returns those of list that say that a whole item came back.
+func undeleted(list []Conflict) []Conflict {
+	return slices.DeleteFunc(slices.Clone(list), func(c Conflict) bool { return c.What != Undeleted || c.Field != "" || c.Kind != "" })
+}
+
+func allOf(puts []Put, conflicts map[string][]Conflict) (all []Conflict) {
+	for _, p := range puts {
+		all = append(all, conflicts[p.Item.ID]...)
+	}
+	return all
 }

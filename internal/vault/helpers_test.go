@@ -187,7 +187,7 @@ func (v *fakeVault) Commit(_ context.Context, c vault.Change) (vault.Revision, [
 		if it.ID == "" {
 			it.ID = id(len(next) + 1)
 		}
-		if p.Was != nil && next[it.ID].rev != p.Was.Revision {
+		if p.Was != nil && next[it.ID].rev != p.Was.Revision || !next[it.ID].deleted.IsZero() {
 			return 0, nil, fmt.Errorf("commit: %w", &vault.ConflictError{What: it.ID, Current: v.rev})
 		}
 		plain, err := vault.MarshalItem(it)
@@ -197,6 +197,14 @@ func (v *fakeVault) Commit(_ context.Context, c vault.Change) (vault.Revision, [
 		it.Revision = uint64(v.rev) + 1
 		next[it.ID] = kept{name: it.Name, plain: string(plain.Reveal()), rev: it.Revision}
 		items = append(items, it)
+	}
+	for _, r := range c.Restore {
+		k := next[r.ID]
+		if k.rev != r.Revision {
+			return 0, nil, &vault.ConflictError{What: r.ID, Current: v.rev}
+		}
+		k.rev, k.deleted = uint64(v.rev)+1, time.Time{}
+		next[r.ID] = k
 	}
 	v.rev++
 	v.items = next

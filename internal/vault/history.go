@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -69,4 +70,34 @@ func (p Past) size() int {
 		n += len(name) + len(v)
 	}
 	return n
+}
+
+// mergePasts merges two histories that began as was. An entry that was there
+// and is not in one of them any more was dropped for its age.
+func mergePasts(was, old, now []Past) []Past {
+	left := leftOf(countOf(was, Past.stamped), countOf(old, Past.stamped), countOf(now, Past.stamped))
+	take := func(list []Past) (taken []Past) {
+		for _, p := range slices.Backward(list) { // the newest are the last to go
+			if key := p.stamped(); left[key] > 0 {
+				left[key]--
+				taken = append(taken, p)
+			}
+		}
+		slices.Reverse(taken)
+		return taken
+	}
+	out := take(now)
+	return interleave(take(old), out)
+}
+
+// interleave puts the entries of a between those of b, where they are not later.
+func interleave(a, b []Past) []Past {
+	out := make([]Past, 0, len(a)+len(b))
+	for _, p := range b {
+		for len(a) > 0 && !a[0].At.After(p.At) {
+			out, a = append(out, a[0]), a[1:]
+		}
+		out = append(out, p)
+	}
+	return append(out, a...)
 }

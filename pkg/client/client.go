@@ -112,6 +112,9 @@ type Request struct {
 	// Idempotent says that the request may be sent again whatever its method:
 	// it only reads, or Header has a key by which the service knows it again.
 	Idempotent bool
+	// Once says that it may not, whatever its method: it is sent again only
+	// after 429, which refuses it before anything is done.
+	Once bool
 }
 
 // Do sends r and decodes the answer into out, a pointer; nil is for an answer

@@ -62,7 +62,7 @@ func (x *exchange) run(ctx context.Context, out any) error {
 			} else if !ok {
 				return e
 			}
-		case retries < x.c.retries && x.repeatable() && e.temporary() && ctx.Err() == nil:
+		case retries < x.c.retries && x.repeatable(e) && e.temporary() && ctx.Err() == nil:
 			if err := x.c.sleep(ctx, delay(retries, e.RetryAfter)); err != nil {
 				return x.interrupted(ctx, e)
 			}

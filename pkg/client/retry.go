@@ -14,8 +14,11 @@ const (
 	maxRetryAfter = 10 * time.Second
 )
 
-// repeatable reports whether the request may arrive twice.
-func (x *exchange) repeatable() bool {
+// repeatable reports whether the request, which failed with e, may be sent again.
+func (x *exchange) repeatable(e *Error) bool {
+	if x.r.Once {
+		return e.Status == http.StatusTooManyRequests
+	}
 	switch x.r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete:
 		return true

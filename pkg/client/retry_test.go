@@ -71,6 +71,31 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+// TestOnce makes sure that what may not arrive twice does not.
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		h    http.HandlerFunc
+		want int32
+	}{
+		"refused":        {answer(429, "text/plain", ""), 3},
+		"down":           {answer(503, "text/plain", ""), 1},
+		"no answer":      {hangUp, 1},
+		"half an answer": {cut, 1},
+	} {
+		var n atomic.Int32
+		c := at(t, func(w http.ResponseWriter, r *http.Request) {
+			n.Add(1)
+			tt.h(w, r)
+		})
+		var out any
+		err := c.Do(t.Context(), client.Request{Method: "PUT", Body: "body", Once: true, Idempotent: true}, &out)
+		if err == nil || n.Load() != tt.want {
+			t.Errorf("%s: asked %d times, error %v; want %d and an error", name, n.Load(), err, tt.want)
+		}
+	}
+}
+
 func TestRetrySucceeds(t *testing.T) {
 	t.Parallel()
 	var n atomic.Int32

@@ -9,7 +9,7 @@ import (
 
 func TestRegistry(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"local", "vaultctl"} {
+	for _, name := range []string{"local", "vaultctl", "pwm"} {
 		if d, err := all.Registry().Driver(name); err != nil || d.Name != name || d.Summary == "" {
 			t.Errorf("Driver(%s) = %q, %v", name, d.Name, err)
 		}

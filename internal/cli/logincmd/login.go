@@ -59,7 +59,8 @@ func (p *placeFlags) bound(a *app.App) {
 	p.Place = b
 }
 
-// complete asks for what the command line leaves out.
+// complete asks for what the command line leaves out. A pwm service says itself
+// whose login it is.
 func (p *placeFlags) complete(ctx context.Context, a *app.App) error {
 	if a.IsFile() {
 		return app.Usagef("%s takes the name of a profile: a file is none to log in with", a.Command)
@@ -67,7 +68,14 @@ func (p *placeFlags) complete(ctx context.Context, a *app.App) error {
 	for _, m := range []struct {
 		value        *string
 		flag, prompt string
-	}{{&p.URL, "--url", "Address of the service, such as https://keys.example.com/api/v1: "}, {&p.Email, "--email", "E-mail address: "}} {
+		optional     bool
+	}{
+		{&p.URL, "--url", "Address of the service, such as https://keys.example.com/api/v1: ", false},
+		{&p.Email, "--email", "E-mail address: ", p.Backend == pwm},
+	} {
+		if m.optional {
+			continue
+		}
 		if *m.value != "" {
 			continue
 		}
@@ -85,8 +93,12 @@ func (p *placeFlags) complete(ctx context.Context, a *app.App) error {
 	return nil
 }
 
+// pwm is the backend whose login is a token, or made in a browser.
+const pwm = "pwm"
+
 func newLoginVault(a *app.App) *cobra.Command {
 	var p placeFlags
+	var t tokenFlags
 	cmd := &cobra.Command{
 		Use:         "vault",
 		Annotations: anyProfile,
@@ -96,15 +108,29 @@ func newLoginVault(a *app.App) *cobra.Command {
 			"The chosen profile is bound to the account if it has no vaults yet, else a new one, named after the host, which it says;\n" +
 			"`keyhold profile use` chooses it for good. A profile that is bound already needs neither --url nor --email, and a second\n" +
 			"login takes the place of the first.\n\n" +
+			"With --backend pwm the login is made by an API token, --token-stdin or --token-file, or by a person on the page that is\n" +
+			"shown, within five minutes; --email is not needed. Every vault there has a master password of its own, usually the\n" +
+			"same one: those that this one does not open stay closed, and are named. With a token and no password nothing is\n" +
+			"opened yet.\n\n" +
 			"A wrong password is status 4, a service that cannot be reached status 9, an account that shows another key than before\n" +
 			"status 10.",
 		Example: "  keyhold login vault --url https://keys.example.com/api/v1 --email me@example.com\n" +
 			"  keyhold login vault --profile work\n" +
-			"  keyhold login vault --url https://10.0.0.5:8420/api/v1 --email me@example.com --ca ca.pem --profile work",
+			"  keyhold login vault --url https://10.0.0.5:8420/api/v1 --email me@example.com --ca ca.pem --profile work\n" +
+			"  keyhold login vault --backend pwm --url https://vault-api.example.com --token-file token --profile pwm",
 		Args:              args.None(),
 		ValidArgsFunction: complete.Nothing,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			p.bound(a)
+			if !cmd.Flag("backend").Changed || p.Backend == a.Bound().Backend {
+				p.bound(a)
+			}
+			if p.Backend != pwm && p.Backend != "vaultctl" {
+				return app.Usagef("--backend %s: it is vaultctl or pwm", args.Quote(p.Backend))
+			}
+			var err error
+			if p.Token, err = t.optional(cmd.Context(), a, p.Backend); err != nil {
+				return err
+			}
 			if err := p.complete(cmd.Context(), a); err != nil {
 				return err
 			}
@@ -116,8 +142,9 @@ func newLoginVault(a *app.App) *cobra.Command {
 		},
 	}
 	p.add(cmd.Flags())
-	cmd.Flags().StringVar(&p.Backend, "backend", "vaultctl", "the kind of the `service`: vaultctl")
-	_ = cmd.RegisterFlagCompletionFunc("backend", complete.Words("vaultctl"))
+	cmd.Flags().StringVar(&p.Backend, "backend", "vaultctl", "the kind of the `service`: vaultctl or pwm")
+	t.add(cmd)
+	_ = cmd.RegisterFlagCompletionFunc("backend", complete.Words("vaultctl", pwm))
 	return cmd
 }
 
@@ -177,7 +204,14 @@ func report(a *app.App, what string, l app.LoggedIn) error {
 		})
 	}
 	m := a.Messages()
-	m.Notice(fmt.Sprintf("%s as %s at %s, profile %s", what, l.Email, l.URL, l.Profile))
+	as := ""
+	if l.Email != "" {
+		as = " as " + l.Email
+	}
+	m.Notice(fmt.Sprintf("%s%s at %s, profile %s", what, as, l.URL, l.Profile))
+	if l.Locked {
+		m.Notice("nothing is open yet: keyhold unlock --profile " + l.Profile)
+	}
 	if l.Profile != a.Settings.Profile {
 		m.Warn("profile_made", fmt.Sprintf("the profile %s has vaults and stays as it was; for these use --profile %s, or for good: keyhold profile use %s",
 			a.Settings.Profile, l.Profile, l.Profile))

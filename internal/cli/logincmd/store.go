@@ -59,6 +59,19 @@ func (t *tokenFlags) read(ctx context.Context, a *app.App, prompt string) (secre
 	return secret.Text(text), nil
 }
 
+// optional is read where a login can do without a token.
+func (t *tokenFlags) optional(ctx context.Context, a *app.App, backend string) (secret.String, error) {
+	switch {
+	case !t.stdin && t.file == "":
+		return secret.String{}, nil
+	case backend != pwm:
+		return secret.String{}, app.Usagef("a %s service takes no API token: log in with the master password", backend)
+	case t.stdin && a.Settings.Password.Stdin:
+		return secret.String{}, app.Usagef("standard input has either the password or the token")
+	}
+	return t.read(ctx, a, "")
+}
+
 func readFile(name string) (text []byte, err error) {
 	f, err := os.Open(name) //nolint:gosec // the user names it
 	if err != nil {

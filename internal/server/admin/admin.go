@@ -77,6 +77,7 @@ func New(d Deps) http.Handler {
 	mux.HandleFunc("GET /tokens", s.tokens)
 	mux.HandleFunc("POST /tokens", s.createToken)
 	mux.HandleFunc("DELETE /tokens/{token}", s.revokeToken)
+	mux.HandleFunc("POST /sessions/{session}", s.approve)
 	mux.HandleFunc("GET /backup", s.backup)
 	return mux
 }

@@ -9,6 +9,9 @@ import (
 
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
+	"github.com/keyhold/keyhold/internal/secret"
+	"github.com/keyhold/keyhold/internal/service/accounts"
+	"github.com/keyhold/keyhold/internal/service/blobs"
 	"github.com/keyhold/keyhold/internal/service/stores"
 	"github.com/keyhold/keyhold/internal/service/tokens"
 )
@@ -44,18 +47,29 @@ func (n NewToken) check(now time.Time) (tokens.Token, error) {
 	t := tokens.Token{
 		API: n.API, Account: n.Account, Service: n.Service, Email: n.Email, Note: n.Note, ReadOnly: n.ReadOnly,
 	}
-	if n.API != tokens.Store {
-		return t, &RefusedError{"usage", "the API of a token is " + tokens.Store}
-	}
-	if n.Account == "" && n.Service == "" {
-		return t, &RefusedError{"usage", "the account is missing"}
-	}
-	if n.Account != "" {
-		id, err := stores.ParseID(n.Account)
-		if err != nil {
-			return t, &RefusedError{"usage", "an account is 32 hex digits"}
+	switch n.API {
+	case tokens.PWM:
+		if n.Account != "" || n.Service != "" {
+			return t, &RefusedError{"usage", "a token for " + n.API + " has no account and no service"}
 		}
-		t.Account = id.String()
+		email, err := ownerOf(n.Email)
+		if err != nil {
+			return t, err
+		}
+		t.Email = email
+	case tokens.Store:
+		if n.Account == "" && n.Service == "" {
+			return t, &RefusedError{"usage", "the account is missing"}
+		}
+		if n.Account != "" {
+			id, err := stores.ParseID(n.Account)
+			if err != nil {
+				return t, &RefusedError{"usage", "an account is 32 hex digits"}
+			}
+			t.Account = id.String()
+		}
+	default:
+		return t, &RefusedError{"usage", "the API of a token is " + tokens.Store + " or " + tokens.PWM}
 	}
 	if n.Seconds != 0 {
 		t.Expires = now.Add(time.Duration(n.Seconds) * time.Second)
@@ -114,4 +128,39 @@ func (s *door) revokeToken(w http.ResponseWriter, r *http.Request) {
 		err = &RefusedError{"not_found", "no token has this id"}
 	}
 	reply(w, struct{}{}, err)
+}
+
+// ownerOf returns the address by which blobs are kept.
+func ownerOf(email string) (string, error) {
+	if email == "" {
+		return "", &RefusedError{"usage", "the e-mail address is missing"}
+	}
+	return accounts.NormalizeEmail(email)
+}
+
+// An Approval lets a CLI session log in as the owner of an address.
+type Approval struct {
+	Email string `json:"email"`
+}
+
+// approve approves a session that waits.
+func (s *door) approve(w http.ResponseWriter, r *http.Request) {
+	var b Approval
+	if err := json.UnmarshalRead(http.MaxBytesReader(w, r.Body, 1<<16), &b); err != nil {
+		reply(w, nil, &RefusedError{"usage", "the request is not valid"})
+		return
+	}
+	email, err := ownerOf(b.Email)
+	if err == nil {
+		err = s.Store.Update(r.Context(), func(tx kv.Tx) error {
+			return blobs.Approve(tx, s.Now(), secret.TextOf(r.PathValue("session")), email)
+		})
+	}
+	switch {
+	case errors.Is(err, blobs.ErrNotFound):
+		err = &RefusedError{"not_found", "no session of this id waits: it is unknown, out of date, or taken"}
+	case errors.Is(err, blobs.ErrExists):
+		err = &RefusedError{"exists", "the session is approved already"}
+	}
+	reply(w, Approval{email}, err)
 }

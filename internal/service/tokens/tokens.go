@@ -33,8 +33,11 @@ var (
 	ErrDamaged = errors.New("the record of a token is damaged")
 )
 
-// Store is the API of stores, as Token.API names it.
-const Store = "store"
+// The APIs, as Token.API names them.
+const (
+	Store = "store" // the stores of secrets
+	PWM   = "pwm"   // vaults that are one sealed blob each
+)
 
 // An InvalidError reports a token that breaks a rule. Field is the name of the
 // field of Token.

@@ -1,0 +1,162 @@
+package pwm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/device"
+	"github.com/keyhold/keyhold/internal/kv"
+	"github.com/keyhold/keyhold/internal/seal"
+	"github.com/keyhold/keyhold/internal/vault"
+)
+
+// A box is one vault with its key. It may be used from several goroutines.
+type box struct {
+	a      *account
+	id     seal.ID
+	name   string
+	mirror [16]byte               // its id in itemdb
+	open   atomic.Pointer[opened] // nil once it is closed
+}
+
+// An opened is the key of a vault that is open.
+type opened struct {
+	seal.Vault // seals and opens the entries in the mirror
+
+	key   seal.VaultKey
+	check [32]byte // as the pin has it
+}
+
+var _ interface {
+	vault.Vault
+	vault.Trasher
+	vault.Checker
+	vault.Tagger
+	vault.Snapshotter
+} = (*box)(nil)
+
+func openKey(id seal.ID, key seal.VaultKey) (k opened, err error) {
+	k.key = key
+	if k.check, err = key.BlobCheck(); err != nil {
+		return k, err
+	}
+	local, err := key.MirrorKey()
+	if err != nil {
+		return k, err
+	}
+	k.Vault, err = seal.Bound(id, 1, local)
+	return k, err
+}
+
+// Close forgets the key; whatever is asked of b afterwards is vault.ErrLocked.
+func (b *box) Close() error {
+	b.open.Store(nil)
+	return nil
+}
+
+func (b *box) key() (*opened, error) {
+	if k := b.open.Load(); k != nil {
+		return k, nil
+	}
+	return nil, fmt.Errorf("vault %q is closed: %w", b.name, vault.ErrLocked)
+}
+
+// A glance is what a transaction finds before it reads.
+type glance struct {
+	listed device.Vault
+	mark   device.Mark
+	there  bool // a mirror under the key at hand
+}
+
+// look reads how things stand.
+func (b *box) look(tx kv.Tx, k *opened) (g glance, err error) {
+	if err := b.a.fault(b.id); err != nil {
+		return g, err
+	}
+	if g.listed, err = b.a.vaultOf(tx, b.id); err != nil {
+		return g, err
+	}
+	pin, known, err := b.a.place.Pin(tx, b.id)
+	if err != nil {
+		return g, err
+	}
+	if known && pin.Check != k.check {
+		return g, fmt.Errorf("vault %q has another key since this session was opened: %w", b.name, vault.ErrLocked)
+	}
+	g.mark, g.there = b.a.place.Mark(tx, b.id)
+	g.there = g.there && g.mark.Check == k.check
+	return g, nil
+}
+
+// tries is how often something is begun anew because the vault moved on.
+const tries = 5
+
+// view calls fn in a transaction over a mirror that is as fresh as it has to be.
+// Usually that is the only transaction.
+func (b *box) view(ctx context.Context, fn func(kv.Tx, *opened) error) error {
+	for range tries {
+		k, err := b.key()
+		if err != nil {
+			return err
+		}
+		var g glance
+		ready := false
+		err = b.a.state().View(ctx, func(tx kv.Tx) (err error) {
+			if g, err = b.look(tx, k); err != nil {
+				return err
+			}
+			if ready = g.there && !b.a.due(g.mark.Synced, g.mark.Stale); ready {
+				return fn(tx, k)
+			}
+			return nil
+		})
+		if err != nil || ready {
+			return translate(err)
+		}
+		if err := b.ensure(ctx, g); err != nil {
+			return translate(err)
+		}
+	}
+	return fmt.Errorf("vault %q is changed again and again: %w", b.name, vault.ErrBusy)
+}
+
+// ensure does what a view is waiting for.
+func (b *box) ensure(ctx context.Context, g glance) error {
+	var copied time.Time
+	if g.there {
+		copied = g.mark.Synced
+	}
+	err := b.a.online(ctx, copied, func(ctx context.Context) error {
+		return b.turn(ctx, func() error { return b.sync(ctx, false) })
+	})
+	if errors.Is(err, backend.ErrOffline) {
+		return fmt.Errorf("there is no copy of vault %q on this machine: %w", g.listed.Name, err)
+	}
+	return err
+}
+
+// turn runs fn while no other process of this home works on the vault.
+func (b *box) turn(ctx context.Context, fn func() error) error {
+	unlock, err := b.a.d.Device.Lock(ctx, fmt.Sprintf("vault-%x", b.mirror))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return fn()
+}
+
+// now looks at the vault outside of a read.
+func (b *box) now(ctx context.Context) (g glance, k *opened, err error) {
+	if k, err = b.key(); err != nil {
+		return g, nil, err
+	}
+	err = b.a.state().View(ctx, func(tx kv.Tx) error {
+		g, err = b.look(tx, k)
+		return err
+	})
+	return g, k, err
+}

@@ -1,0 +1,96 @@
+package pwm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+
+	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/device"
+	"github.com/keyhold/keyhold/internal/itemdb"
+	"github.com/keyhold/keyhold/internal/kv"
+	"github.com/keyhold/keyhold/internal/seal"
+	"github.com/keyhold/keyhold/internal/vault"
+	"github.com/keyhold/keyhold/pkg/client"
+	api "github.com/keyhold/keyhold/pkg/client/pwm"
+)
+
+// kindsOfErrors are what the errors of the parts are for the port, by order.
+var kindsOfErrors = []struct{ is, kind error }{
+	{client.ErrUnauthenticated, backend.ErrSignedOut},
+	{device.ErrNoToken, backend.ErrSignedOut},
+	{device.ErrNoLogin, backend.ErrNoAccount},
+	{api.ErrExists, vault.ErrExists},
+	{client.ErrNotFound, vault.ErrNotFound},
+	{client.ErrDenied, vault.ErrDenied},
+	{client.ErrInvalid, vault.ErrInvalid},
+	{kv.ErrBusy, vault.ErrBusy},
+	{kv.ErrDamaged, vault.ErrDamaged},
+	{itemdb.ErrDamaged, vault.ErrDamaged},
+	{seal.ErrDamaged, vault.ErrDamaged},
+	{seal.ErrSuite, vault.ErrDamaged},
+	{seal.ErrUnsupported, vault.ErrDamaged},
+}
+
+// translate turns the errors of the parts into those of the port. That the
+// service cannot be reached, or that its answer makes no sense, stays what
+// package client calls it.
+func translate(err error) error {
+	if err == nil || errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	var conflict *vault.ConflictError
+	var format *kv.FormatError
+	switch {
+	case errors.As(err, &conflict), errors.Is(err, backend.ErrSignedOut):
+		return err
+	case errors.As(err, &format):
+		return &portError{vault.ErrTooNew, err}
+	}
+	for _, k := range kindsOfErrors {
+		if errors.Is(err, k.is) {
+			if errors.Is(err, k.kind) {
+				return err
+			}
+			return &portError{k.kind, err}
+		}
+	}
+	if errors.Is(err, client.ErrConflict) {
+		return &portError{&vault.ConflictError{What: "the vault"}, err}
+	}
+	return err
+}
+
+// A portError is an error of a part under the kind that the port gives it.
+type portError struct{ kind, err error }
+
+func (e *portError) Error() string   { return e.err.Error() }
+func (e *portError) Unwrap() []error { return []error{e.kind, e.err} }
+
+// unreachable reports whether the service gave no answer: it may have done what
+// it was asked.
+func unreachable(err error) bool {
+	return errors.Is(err, client.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// unsent reports whether a request surely had no effect: it was refused, or did
+// not leave this machine.
+func unsent(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
+		return true
+	}
+	e, ok := errors.AsType[*client.Error](err)
+	return ok && e.Status >= http.StatusBadRequest && e.Status < http.StatusInternalServerError
+}
+
+// older is the alarm of a vault that is not what was seen before.
+func older(code, name, what string) error {
+	return &backend.AlarmError{
+		Code: code, What: fmt.Sprintf("vault %q: %s", name, what),
+		Try: "keyhold sync --accept-rollback " + shellWord(name),
+	}
+}
+
+func notFound(what, id string) error { return fmt.Errorf("%s %s: %w", what, id, vault.ErrNotFound) }

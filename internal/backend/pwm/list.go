@@ -1,0 +1,240 @@
+package pwm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/device"
+	"github.com/keyhold/keyhold/internal/kv"
+	"github.com/keyhold/keyhold/internal/seal"
+	"github.com/keyhold/keyhold/internal/vault"
+	api "github.com/keyhold/keyhold/pkg/client/pwm"
+)
+
+// maxAge is how old a copy may be where the settings say nothing.
+const maxAge = 5 * time.Minute
+
+func (a *account) hasGivenUp() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.gaveUp
+}
+
+// due reports whether a copy of that age has to be synced before it is read.
+func (a *account) due(synced time.Time, stale bool) bool {
+	if a.d.Service.Offline || a.hasGivenUp() {
+		return false
+	}
+	if stale || a.d.Service.Fresh && synced.Before(a.began) {
+		return true
+	}
+	limit := a.d.Service.MaxAge
+	if limit <= 0 {
+		limit = maxAge
+	}
+	age := a.d.Now().Sub(synced)
+	return age >= limit || age < -limit // a clock that went back by much makes everything due
+}
+
+// online runs fn, which asks the service. Where there is a copy the service has
+// a short time to answer; if it does not, the copy is used from then on, and
+// that is said once.
+func (a *account) online(ctx context.Context, copied time.Time, fn func(context.Context) error) error {
+	if a.d.Service.Offline {
+		return backend.ErrOffline
+	}
+	if copied.IsZero() {
+		return fn(ctx)
+	}
+	short, cancel := context.WithTimeout(ctx, a.patience)
+	defer cancel()
+	err := fn(short)
+	if err == nil || ctx.Err() != nil || !unreachable(err) {
+		return err
+	}
+	a.mu.Lock()
+	first := !a.gaveUp
+	a.gaveUp = true
+	a.mu.Unlock()
+	if first {
+		a.warn("offline", "the service does not answer; this is what was last synced, "+ago(a.d.Now().Sub(copied)))
+	}
+	return nil
+}
+
+// refreshList brings the list of vaults up to date if that is due.
+func (a *account) refreshList(ctx context.Context) error {
+	var at time.Time
+	err := a.state().View(ctx, func(tx kv.Tx) error {
+		at = a.place.Listed(tx)
+		return nil
+	})
+	if err != nil || !a.due(at, at.IsZero()) {
+		return translate(err)
+	}
+	return a.online(ctx, at, func(ctx context.Context) error { return a.syncList(ctx, nil) })
+}
+
+// syncList asks the service for its list of vaults and keeps it. A vault that
+// is refused keeps what was known of it and has a fault. It says of every
+// mirror whether it is still current. believe says which vaults may be older
+// than they were; nil: none.
+func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) error {
+	unlock, err := a.listTurn(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	defer unlock()
+	if a.d.Service.Offline {
+		return backend.ErrOffline
+	}
+	list, err := a.api.Vaults.List(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	faults := map[seal.ID]error{}
+	err = a.state().Update(ctx, func(tx kv.Tx) error {
+		clear(faults)
+		gone, err := a.place.Vaults(tx)
+		if err != nil {
+			return err
+		}
+		left := map[seal.ID]bool{}
+		for _, v := range gone {
+			left[v.ID] = true
+		}
+		for _, i := range list {
+			id := vaultID(a.place, i.Name)
+			delete(left, id)
+			fault, err := a.putListed(tx, id, i, believe != nil && believe(id))
+			if err != nil {
+				return err
+			}
+			if fault != nil {
+				faults[id] = fault
+			}
+		}
+		for id := range left {
+			if err := a.place.DeleteVault(tx, id); err != nil {
+				return err
+			}
+		}
+		if len(faults) > 0 {
+			return nil // it is asked again by the next one
+		}
+		return a.place.SetListed(tx, a.d.Now())
+	})
+	if err != nil {
+		return translate(err)
+	}
+	a.mu.Lock()
+	a.faults, a.listed = faults, true
+	a.mu.Unlock()
+	return nil
+}
+
+// listTurn has the processes of this home change the list one after the other:
+// a list that was asked for before a vault was made must not take it out.
+func (a *account) listTurn(ctx context.Context) (func(), error) {
+	return a.d.Device.Lock(ctx, "list-"+a.d.Device.Profile())
+}
+
+// putListed keeps a vault of the list, or returns why it is refused.
+func (a *account) putListed(tx kv.Tx, id seal.ID, i api.Info, rollback bool) (fault, err error) {
+	pin, known, err := a.place.Pin(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	v, there, err := a.place.Vault(tx, id)
+	if errors.Is(err, device.ErrDamaged) {
+		there, err = false, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if rollback {
+		if err := a.believe(tx, id); err != nil {
+			return nil, err
+		}
+		known = false
+	}
+	if known && i.Version < pin.Revision {
+		if !there {
+			v = device.Vault{ID: id, Name: i.Name, Revision: pin.Revision}
+			if err := a.place.PutVault(tx, v); err != nil {
+				return nil, err
+			}
+		}
+		return older(backend.Rollback, i.Name, fmt.Sprintf("the service shows version %d, this machine has seen version %d", i.Version, pin.Revision)), nil
+	}
+	next := device.Vault{ID: id, Name: i.Name, Wrap: v.Wrap, Revision: i.Version, Created: v.Created, Updated: i.UpdatedAt}
+	if !i.CreatedAt.IsZero() {
+		next.Created = i.CreatedAt
+	}
+	if err := a.place.PutVault(tx, next); err != nil {
+		return nil, err
+	}
+	m, ok := a.place.Mark(tx, id)
+	if !ok {
+		return nil, nil
+	}
+	m.Stale, m.Synced = m.Revision != i.Version, a.d.Now()
+	return nil, a.place.PutMark(tx, id, m)
+}
+
+// believe forgets what was true of a vault, and its mirror.
+func (a *account) believe(tx kv.Tx, id seal.ID) error {
+	if err := a.place.DeletePin(tx, id); err != nil {
+		return err
+	}
+	if err := a.place.DeleteMark(tx, id); err != nil {
+		return err
+	}
+	return a.place.DeleteBlob(tx, id, true)
+}
+
+// Sync makes mirrors current.
+func (a *account) Sync(ctx context.Context, vaultID string, acceptRollback bool) error {
+	if a.d.Service.Offline {
+		return backend.ErrOffline
+	}
+	var only seal.ID
+	if vaultID != "" {
+		var err error
+		if only, err = seal.ParseID(vaultID); err != nil {
+			return notFound("vault", vaultID)
+		}
+	}
+	var believe func(seal.ID) bool
+	if acceptRollback {
+		believe = func(id seal.ID) bool { return only.IsZero() || id == only }
+	}
+	if err := a.syncList(ctx, believe); err != nil {
+		return err
+	}
+	if !only.IsZero() {
+		return a.syncVault(ctx, only)
+	}
+	list, err := a.list(ctx)
+	if err != nil {
+		return err
+	}
+	var all error
+	for _, v := range list {
+		if err := a.syncVault(ctx, v.ID); !errors.Is(err, vault.ErrLocked) {
+			all = errors.Join(all, err)
+		}
+	}
+	return all
+}
+
+func (a *account) syncVault(ctx context.Context, id seal.ID) error {
+	b, err := a.box(ctx, id)
+	if err != nil {
+		return translate(err)
+	}
+	return translate(b.turn(ctx, func() error { return b.sync(ctx, false) }))
+}
