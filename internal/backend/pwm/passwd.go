@@ -141,7 +141,7 @@ func (b *box) readBack(ctx context.Context, k *opened, was fetched, w wrapped, i
 	case !bytes.Equal(now.key.bytes(), was.key.bytes()):
 		return false, nil // somebody else changed it
 	case !bytes.Equal(now.blob.IV, iv) && lost != nil:
-		return false, nil
+		return false, nil //nolint:nilerr // it is tried again
 	}
 	if err := b.store(context.WithoutCancel(ctx), k, now, true); err != nil {
 		return false, err
