@@ -1,7 +1,9 @@
 package device
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"slices"
 
 	"github.com/keyhold/keyhold/internal/kv"
@@ -18,10 +20,26 @@ type Blob struct {
 // maxSeen is how many blobs of a vault are remembered.
 const maxSeen = 64
 
+// blobPiece is how long the pieces are in which a blob is kept: who reads what
+// stands beside one in the store reads it too.
+const blobPiece = 16 << 10
+
+func pieceKey(p Place, vault seal.ID, n int) []byte {
+	return binary.BigEndian.AppendUint32(stateKey(kindBlob, p, vault), uint32(n)) //nolint:gosec // a blob has at most 25 MiB
+}
+
 // Blob returns the blob of a vault and whether there is one. A damaged one is none.
 func (p Place) Blob(tx kv.Tx, vault seal.ID) (Blob, bool) {
-	b := tx.Get(stateKey(kindBlob, p, vault))
-	if b == nil {
+	var b []byte
+	n := 0
+	for k, piece := range tx.Scan(stateKey(kindBlob, p, vault)) {
+		if !bytes.Equal(k, pieceKey(p, vault, n)) {
+			return Blob{}, false
+		}
+		b = append(b, piece...)
+		n++
+	}
+	if n == 0 {
 		return Blob{}, false
 	}
 	r := fields.Read(b, stateVersion)
@@ -35,8 +53,15 @@ func (p Place) PutBlob(tx kv.Tx, vault seal.ID, b Blob) error {
 	w.Uint(b.Version)
 	w.Bytes(b.IV)
 	w.Bytes(b.Data)
-	if err := tx.Put(stateKey(kindBlob, p, vault), w.Record()); err != nil {
+	if err := deleteAll(tx, stateKey(kindBlob, p, vault)); err != nil {
 		return err
+	}
+	n := 0
+	for piece := range slices.Chunk(w.Record(), blobPiece) {
+		if err := tx.Put(pieceKey(p, vault, n), piece); err != nil {
+			return err
+		}
+		n++
 	}
 	seen := p.seen(tx, vault)
 	seen = slices.DeleteFunc(seen, func(s sighting) bool { return s.version == b.Version })
@@ -89,7 +114,7 @@ func (p Place) Replayed(tx kv.Tx, vault seal.ID, b Blob) bool {
 
 // DeleteBlob deletes the blob of a vault. Forgetful also forgets which were seen.
 func (p Place) DeleteBlob(tx kv.Tx, vault seal.ID, forgetful bool) error {
-	if err := tx.Delete(stateKey(kindBlob, p, vault)); err != nil || !forgetful {
+	if err := deleteAll(tx, stateKey(kindBlob, p, vault)); err != nil || !forgetful {
 		return err
 	}
 	return tx.Delete(stateKey(kindSeen, p, vault))

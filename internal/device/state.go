@@ -62,7 +62,7 @@ const (
 	kindShared  = "s/" // place, vault, user
 	kindMark    = "m/" // place, vault
 	kindFlags   = "f/" // place, vault, item
-	kindBlob    = "b/" // place, vault
+	kindBlob    = "b/" // place, vault, number of the piece
 	kindSeen    = "e/" // place, vault
 )
 
