@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"os"
@@ -10,7 +11,11 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/keyhold/keyhold/internal/backend/pwm"
+	"github.com/keyhold/keyhold/internal/seal"
+	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/pkg/client"
+	pwmapi "github.com/keyhold/keyhold/pkg/client/pwm"
 	"github.com/keyhold/keyhold/pkg/client/secretsstore"
 )
 
@@ -28,12 +33,18 @@ func (b *bench) services(ctx context.Context) []*command {
 		b.notef("services are not measured: %v", err)
 		return nil
 	}
+	var cmds []*command
 	list, err := s.store(ctx)
 	if err != nil {
 		b.notef("the Secrets Store is not measured: %v", err)
-		return nil
+	} else {
+		cmds = append(cmds, list)
 	}
-	return []*command{list}
+	blobs, err := s.blobs(ctx)
+	if err != nil {
+		b.notef("pwm is not measured: %v", err)
+	}
+	return append(cmds, blobs...)
 }
 
 // A service is a keyhold-server that runs.
@@ -79,6 +90,95 @@ func (s *service) token(ctx context.Context, args ...string) (string, error) {
 	cmd.Env = s.env()
 	out, err := cmd.Output()
 	return strings.TrimSpace(string(out)), err
+}
+
+// blobs makes two homes with a vault that is one blob at the service, and returns
+// a get from the copy of the larger one and a put into the smaller one.
+func (s *service) blobs(ctx context.Context) ([]*command, error) {
+	stdin := filepath.Join(s.tmp, "value")
+	row := func(name string, n int, args func(round int) []string) (*command, error) {
+		home := filepath.Join(s.tmp, fmt.Sprintf("pwm%d", n))
+		s.cleanup = append(s.cleanup, func() { _ = s.keyholdIn(context.WithoutCancel(ctx), home, "", "lock") })
+		return &command{name: "keyhold " + name, items: n, program: s.keyhold, args: args, env: s.env("KEYHOLD_HOME=" + home)}, s.blob(ctx, home, n)
+	}
+	get, err := row("get, pwm", 10_000, func(round int) []string { return []string{"get", itemName(round * 7 % 10_000)} })
+	if err != nil {
+		return nil, err
+	}
+	put, err := row("put, pwm", 1000, func(round int) []string { return []string{"put", itemName(round % 1000), "-"} })
+	put.stdin = stdin
+	return []*command{get, put}, err
+}
+
+// blob makes a home that is logged in, with a vault of n entries.
+func (s *service) blob(ctx context.Context, home string, n int) error {
+	name := fmt.Sprintf("of%d", n)
+	token, err := s.token(ctx, "--api", "pwm", "--email", "me@example.com")
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(s.tmp, "token")
+	if err := os.WriteFile(file, []byte(token), 0o600); err != nil {
+		return err
+	}
+	source := "KEYHOLD_PASSWORD=" + password
+	for _, args := range [][]string{
+		{"login", "vault", "--backend", "pwm", "--url", s.url + "/pwm", "--token-file", file}, {"vault", "create", name}, {"vault", "default", name},
+	} {
+		if err := s.keyholdIn(ctx, home, source, args...); err != nil {
+			return err
+		}
+	}
+	if err := s.fillBlob(ctx, token, name, n); err != nil {
+		return err
+	}
+	for _, args := range [][]string{{"sync"}, {"unlock"}} {
+		if err := s.keyholdIn(ctx, home, source, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillBlob puts n entries into a vault, in one request.
+func (s *service) fillBlob(ctx context.Context, token, name string, n int) error {
+	c, err := pwmapi.New(s.url+"/pwm", client.WithCredentials(client.Token(client.NewSecret(token))))
+	if err != nil {
+		return err
+	}
+	v, err := c.Vaults.Get(ctx, name)
+	if err != nil {
+		return err
+	}
+	kek, err := seal.DeriveBlobKEK(secret.TextOf(password), v.VaultKeySalt)
+	if err != nil {
+		return err
+	}
+	key, err := kek.Unwrap(v.VaultKeyIV, v.WrappedVaultKey)
+	if err != nil {
+		return err
+	}
+	content, err := pwm.ParseBlob(secret.Of([]byte(`{"entries":[]}`)))
+	if err != nil {
+		return err
+	}
+	for i := range n {
+		id, err := seal.MakeID(rand.Reader)
+		if err != nil {
+			return err
+		}
+		it := item(i)
+		it.ID = id.String()
+		if err := content.Put(it); err != nil {
+			return err
+		}
+	}
+	iv, data, err := content.Seal(rand.Reader, key)
+	if err != nil {
+		return err
+	}
+	_, err = c.Vaults.Update(ctx, name, pwmapi.UpdateRequest{Version: v.Version, Content: pwmapi.Content{EncryptedData: data, IV: iv}})
+	return err
 }
 
 // store fills a store and returns the command that lists it.
