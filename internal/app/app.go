@@ -199,5 +199,5 @@ func (a *App) Verbose(text string) {
 
 // Retry says how long a change is tried again after conflicts.
 func (a *App) Retry() vault.Retry {
-	return vault.Retry{Attempts: 20, Within: 15 * time.Second, Now: a.Now, Wait: a.Wait}
+	return vault.Retry{Attempts: 50, Within: 15 * time.Second, Now: a.Now, Wait: a.Wait}
 }

@@ -55,6 +55,13 @@ type Checker interface {
 	Check(ctx context.Context, progress func(done, total int)) ([]Problem, error)
 }
 
+// A Queuer has a queue for the processes of this home whose change was in conflict
+// once, so that they do not keep each other from being done.
+type Queuer interface {
+	// Queue waits for the caller's turn and returns how to give it up.
+	Queue(ctx context.Context) (leave func(), err error)
+}
+
 // A Discarder removes items of which so little is left that nothing else can.
 type Discarder interface {
 	// Wrecked reports whether an item is damaged and cannot be moved to the

@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -129,11 +130,27 @@ func Apply(ctx context.Context, v Vault, r Retry, plan func(context.Context) (Ch
 		if left <= 0 {
 			return rev, items, err
 		}
+		if q, ok := v.(Queuer); ok && attempt == 1 {
+			leave, ok := queue(ctx, q, left)
+			if !ok {
+				return rev, items, cmp.Or(ctx.Err(), err)
+			}
+			defer leave()
+			continue
+		}
 		if err := r.Wait(ctx, min(wait, left)); err != nil {
 			return 0, nil, err
 		}
 		wait = min(2*wait, longestWait)
 	}
+}
+
+// queue waits for a turn for some time at most.
+func queue(ctx context.Context, q Queuer, limit time.Duration) (leave func(), ok bool) {
+	short, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	leave, err := q.Queue(short)
+	return leave, err == nil
 }
 
 // ApplyMerged commits items that were made from copies, as edit does. After a

@@ -135,6 +135,54 @@ func TestApplyWaits(t *testing.T) {
 	}
 }
 
+// A queued vault has a queue.
+type queued struct {
+	scripted
+
+	err           error
+	joined, inNow int
+}
+
+func (v *queued) Queue(context.Context) (func(), error) {
+	if v.err != nil {
+		return nil, v.err
+	}
+	v.joined, v.inNow = v.joined+1, v.inNow+1
+	return func() { v.inNow-- }, nil
+}
+
+// After its first conflict a change waits in the queue, and then for others.
+func TestApplyQueues(t *testing.T) {
+	t.Parallel()
+	plan := func(context.Context) (vault.Change, error) {
+		return vault.Change{Restore: []vault.Ref{{ID: id(1)}}}, nil
+	}
+	conflict := &vault.ConflictError{What: "x"}
+	for _, tt := range []struct {
+		name           string
+		errs           []error
+		queue, want    error
+		joined, waited int
+	}{
+		{"no conflict", []error{nil}, nil, nil, 0, 0},
+		{"one", []error{conflict, nil}, nil, nil, 1, 0},
+		{"several", []error{conflict, conflict, conflict, nil}, nil, nil, 1, 2},
+		{"a queue that does not end", []error{conflict, nil}, context.DeadlineExceeded, conflict, 0, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			v := &queued{scripted: scripted{errs: tt.errs}, err: tt.queue}
+			c := clock{now: epoch}
+			if _, _, err := vault.Apply(t.Context(), v, c.retry(20, 4*time.Second), plan); !errors.Is(err, tt.want) {
+				t.Errorf("error = %v, want %v", err, tt.want)
+			}
+			if v.joined != tt.joined || v.inNow != 0 || len(c.waits) != tt.waited {
+				t.Errorf("joined %d times, %d left in it, %d waits", v.joined, v.inNow, len(c.waits))
+			}
+		})
+	}
+}
+
 func TestApplyNothing(t *testing.T) {
 	t.Parallel()
 	v := &scripted{errs: []error{errors.New("no commit was wanted")}}

@@ -35,6 +35,7 @@ var _ interface {
 	vault.Vault
 	vault.Trasher
 	vault.Checker
+	vault.Queuer
 	vault.Tagger
 	vault.Snapshotter
 } = (*box)(nil)
@@ -147,6 +148,13 @@ func (b *box) turn(ctx context.Context, fn func() error) error {
 	}
 	defer unlock()
 	return fn()
+}
+
+// Queue is not the turn: who reads a second vault while he waits here keeps
+// nobody from his.
+func (b *box) Queue(ctx context.Context) (leave func(), err error) {
+	leave, err = b.a.d.Device.Lock(ctx, fmt.Sprintf("queue-%x", b.mirror))
+	return leave, translate(err)
 }
 
 // now looks at the vault outside of a read.

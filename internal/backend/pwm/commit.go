@@ -108,8 +108,8 @@ func (b *box) commit(ctx context.Context, c change) (vault.Revision, []vault.Ite
 			}
 			d, err = b.draft(ctx, k, c)
 		}
-		if stale, ok := errors.AsType[*vault.ConflictError](err); ok {
-			return 0, nil, b.newest(ctx, stale)
+		if conflict, ok := errors.AsType[*vault.ConflictError](err); ok {
+			return 0, nil, b.outdated(ctx, conflict)
 		}
 		if err != nil {
 			return 0, nil, err
@@ -133,10 +133,10 @@ func (b *box) commit(ctx context.Context, c change) (vault.Revision, []vault.Ite
 	return 0, nil, b.conflict(ctx, base)
 }
 
-// newest makes the mirror current before a conflict is reported, so that what
-// the core reads next is what the service has.
-func (b *box) newest(ctx context.Context, conflict error) error {
-	if err := b.sync(ctx, false); err != nil {
+// outdated has the core read what the service has by then, when it has waited
+// and makes the change anew.
+func (b *box) outdated(ctx context.Context, conflict error) error {
+	if err := b.markStale(ctx); err != nil {
 		return err
 	}
 	return conflict

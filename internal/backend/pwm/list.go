@@ -91,6 +91,10 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 	if a.d.Service.Offline {
 		return backend.ErrOffline
 	}
+	before, err := a.pins(ctx)
+	if err != nil {
+		return translate(err)
+	}
 	list, err := a.api.Vaults.List(ctx)
 	if err != nil {
 		return translate(err)
@@ -98,6 +102,7 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 	faults := map[seal.ID]error{}
 	err = a.state().Update(ctx, func(tx kv.Tx) error {
 		clear(faults)
+		overtaken := false
 		gone, err := a.place.Vaults(tx)
 		if err != nil {
 			return err
@@ -109,6 +114,14 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 		for _, i := range list {
 			id := vaultID(a.place, i.Name)
 			delete(left, id)
+			late, err := a.isLate(tx, id, i, before)
+			if err != nil {
+				return err
+			}
+			if late {
+				overtaken = true
+				continue
+			}
 			fault, err := a.putListed(tx, id, i, believe != nil && believe(id))
 			if err != nil {
 				return err
@@ -122,7 +135,7 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 				return err
 			}
 		}
-		if len(faults) > 0 {
+		if overtaken || len(faults) > 0 {
 			return nil // it is asked again by the next one
 		}
 		return a.place.SetListed(tx, a.d.Now())
@@ -134,6 +147,31 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 	a.faults, a.listed = faults, true
 	a.mu.Unlock()
 	return nil
+}
+
+// pins returns what this home has seen of each vault.
+func (a *account) pins(ctx context.Context) (map[seal.ID]device.Pin, error) {
+	pins := map[seal.ID]device.Pin{}
+	err := a.state().View(ctx, func(tx kv.Tx) error {
+		clear(pins)
+		for id, p := range a.place.Pins(tx) {
+			pins[id] = p
+		}
+		return nil
+	})
+	return pins, err
+}
+
+// isLate reports whether a vault of the list is older than what this home has
+// seen of it, but not than what it had seen when the list was asked for: another
+// process has written to it meanwhile. Then it says nothing.
+func (a *account) isLate(tx kv.Tx, id seal.ID, i api.Info, before map[seal.ID]device.Pin) (bool, error) {
+	pin, known, err := a.place.Pin(tx, id)
+	if err != nil || !known || i.Version >= pin.Revision {
+		return false, err
+	}
+	then, knew := before[id]
+	return !knew || i.Version >= then.Revision, nil
 }
 
 // listTurn has the processes of this home change the list one after the other:
