@@ -102,41 +102,9 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 	faults := map[seal.ID]error{}
 	err = a.state().Update(ctx, func(tx kv.Tx) error {
 		clear(faults)
-		overtaken := false
-		gone, err := a.place.Vaults(tx)
-		if err != nil {
-			return err
-		}
-		left := map[seal.ID]bool{}
-		for _, v := range gone {
-			left[v.ID] = true
-		}
-		for _, i := range list {
-			id := vaultID(a.place, i.Name)
-			delete(left, id)
-			late, err := a.isLate(tx, id, i, before)
-			if err != nil {
-				return err
-			}
-			if late {
-				overtaken = true
-				continue
-			}
-			fault, err := a.putListed(tx, id, i, believe != nil && believe(id))
-			if err != nil {
-				return err
-			}
-			if fault != nil {
-				faults[id] = fault
-			}
-		}
-		for id := range left {
-			if err := a.place.DeleteVault(tx, id); err != nil {
-				return err
-			}
-		}
-		if overtaken || len(faults) > 0 {
-			return nil // it is asked again by the next one
+		overtaken, err := a.takeList(tx, list, before, believe, faults)
+		if err != nil || overtaken || len(faults) > 0 {
+			return err // else it is asked again by the next one
 		}
 		return a.place.SetListed(tx, a.d.Now())
 	})
@@ -147,6 +115,46 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 	a.faults, a.listed = faults, true
 	a.mu.Unlock()
 	return nil
+}
+
+// takeList keeps a list, with the faults of what is refused of it. Overtaken says
+// that some of it was passed over as late.
+func (a *account) takeList(
+	tx kv.Tx, list []api.Info, before map[seal.ID]device.Pin, believe func(seal.ID) bool, faults map[seal.ID]error,
+) (overtaken bool, err error) {
+	gone, err := a.place.Vaults(tx)
+	if err != nil {
+		return false, err
+	}
+	left := map[seal.ID]bool{}
+	for _, v := range gone {
+		left[v.ID] = true
+	}
+	for _, i := range list {
+		id := vaultID(a.place, i.Name)
+		delete(left, id)
+		late, err := a.isLate(tx, id, i, before)
+		if err != nil {
+			return false, err
+		}
+		if late {
+			overtaken = true
+			continue
+		}
+		fault, err := a.putListed(tx, id, i, believe != nil && believe(id))
+		if err != nil {
+			return false, err
+		}
+		if fault != nil {
+			faults[id] = fault
+		}
+	}
+	for id := range left {
+		if err := a.place.DeleteVault(tx, id); err != nil {
+			return false, err
+		}
+	}
+	return overtaken, nil
 }
 
 // pins returns what this home has seen of each vault.
