@@ -130,7 +130,7 @@ func (a *App) join(ctx context.Context, p Place, enter func(backend.Driver, back
 	if err != nil {
 		return fail(err)
 	}
-	deps.Service.Token, deps.Visit = p.Token, a.visit
+	deps.Service.Token, deps.Visit = p.Token, func(v backend.Visit) { a.visit(ctx, v) }
 	keys, err := enter(driver, deps, out.Profile)
 	if err != nil {
 		return fail(err)
@@ -151,12 +151,15 @@ func (a *App) join(ctx context.Context, p Place, enter func(backend.Driver, back
 }
 
 // visit shows where a login is completed.
-func (a *App) visit(v backend.Visit) {
+func (a *App) visit(ctx context.Context, v backend.Visit) {
 	text := "to complete the login, have whoever runs the server run: keyhold-server token approve " + Quote(v.Session) + " --email ADDRESS"
 	if v.URL != "" {
 		text = "to complete the login, open " + v.URL
 	}
 	a.Messages().Warn("login_waits", text)
+	if v.URL != "" {
+		a.browse(ctx, v.URL)
+	}
 }
 
 // emailOf returns whose login it became, where that was not said before.

@@ -5,6 +5,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,12 +17,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
+	"github.com/creack/pty"
+
+	"github.com/keyhold/keyhold/internal/seal"
+	"github.com/keyhold/keyhold/internal/secret"
+	"github.com/keyhold/keyhold/pkg/client"
+	api "github.com/keyhold/keyhold/pkg/client/pwm"
 )
 
 // A swap is a request for a vault: to put a blob in the place of the one of a
@@ -56,6 +65,8 @@ var vaultModel = porcupine.Model{
 // vault work.
 type blobService struct {
 	url, token string
+	team       string      // the address of the Vaults API there
+	refuses    atomic.Bool // every PUT, as a conflict
 
 	mu      sync.Mutex
 	began   time.Time
@@ -77,6 +88,13 @@ func (b *blobService) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	if r.Method == http.MethodPut && b.refuses.Load() {
+		rec := httptest.NewRecorder()
+		rec.Header().Set("Content-Type", "application/json")
+		rec.WriteHeader(http.StatusConflict)
+		_, err := rec.WriteString(`{"error":"Version conflict","code":"VERSION_CONFLICT","currentVersion":9,"yourVersion":1}`)
+		return rec.Result(), err
 	}
 	call := time.Since(b.began)
 	answer, err := http.DefaultTransport.RoundTrip(r)
@@ -116,10 +134,10 @@ func (b *blobService) taken() (n int64) {
 	return n
 }
 
-func newBlobService(t *testing.T) *blobService {
+func newBlobService(t *testing.T, flags ...string) *blobService {
 	t.Helper()
 	data := filepath.Join(t.TempDir(), "srv")
-	s, err := startServer(data)
+	s, err := startServer(data, flags...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +146,7 @@ func newBlobService(t *testing.T) *blobService {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &blobService{token: strings.TrimSpace(string(out)), began: time.Now()}
+	b := &blobService{team: "http://" + s.addr + "/api/v1", token: strings.TrimSpace(string(out)), began: time.Now()}
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: s.addr})
 	proxy.Transport = b
 	front := httptest.NewServer(proxy)
@@ -272,5 +290,162 @@ func TestVaultModel(t *testing.T) {
 	good := []porcupine.Operation{first, op(swap{1, "b"}, swap{2, "b"}, 2, 5), op(swap{1, "c"}, swap{}, 3, 6), op(swap{}, swap{1, "a"}, 3, 4)}
 	if !porcupine.CheckOperations(vaultModel, good) {
 		t.Error("what may be is refused")
+	}
+}
+
+// A service that always says that somebody was faster.
+func TestPwm_alwaysConflict(t *testing.T) {
+	t.Parallel()
+	b := newBlobService(t)
+	h := b.login(t)
+	for _, args := range [][]string{{"vault", "create", "work", "--password-file", passwordFile(t)}, {"vault", "default", "work"}} {
+		if _, err := h.run("", args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	base := b.version(t, "work")
+	b.refuses.Store(true)
+	began := time.Now()
+	status, _, errs := h.status("secret", "put", "mail", "-")
+	if took := time.Since(began); status != 8 || took > 20*time.Second || !strings.Contains(errs, "hint: ") || !strings.Contains(errs, "keyhold put mail -") {
+		t.Errorf("status %d after %v: %s", status, took, errs)
+	}
+	b.refuses.Store(false)
+	if got := b.version(t, "work"); got != base {
+		t.Errorf("the vault has version %d, it had %d", got, base)
+	}
+	if status, out, errs := h.status("", "ls"); status != 0 || out != "" {
+		t.Errorf("ls: status %d, %q, %s", status, out, errs)
+	}
+	if status, _, errs := h.status("secret", "put", "mail", "-"); status != 0 {
+		t.Errorf("the next put: status %d, %s", status, errs)
+	}
+}
+
+// blob opens a vault at the service and calls fn with what it holds; what fn
+// makes of it is put there, unless that is nothing.
+func (b *blobService) blob(t *testing.T, name string, fn func(plain string) string) {
+	t.Helper()
+	c, err := api.New(b.url, client.WithCredentials(client.Token(client.NewSecret(b.token))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := c.Vaults.Get(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kek, err := seal.DeriveBlobKEK(secret.TextOf(password), v.VaultKeySalt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := kek.Unwrap(v.VaultKeyIV, v.WrappedVaultKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := key.OpenBlob(v.IV, v.EncryptedData)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := fn(string(plain.Reveal()))
+	if next == "" {
+		return
+	}
+	iv, data, err := key.SealBlob(rand.Reader, secret.Of([]byte(next)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Vaults.Update(t.Context(), name, api.UpdateRequest{Version: v.Version, Content: api.Content{EncryptedData: data, IV: iv}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// An entry of another client goes from pwm to this machine, to a team's service
+// and back, and the members that nobody here knows come along.
+func TestPwm_foreignMembers(t *testing.T) {
+	t.Parallel()
+	const members = `"later":{"a":[1,2.50],"\u00e9":null},"flags":[true]`
+	b := newBlobService(t, "--registration", "open")
+	h := b.login(t)
+	pw := passwordFile(t)
+	run := func(args ...string) string {
+		t.Helper()
+		out, err := h.run("", append(args, "--password-file", pw)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	run("vault", "create", "work")
+	b.blob(t, "work", func(string) string {
+		return `{"entries":[{"id":"6f1c1f4e-8f57-4c55-9d2b-0f6f0a4f3a10","type":"login","name":"mail","username":"ann","password":"hunter2",` + members + `}],"more":{"b":1.0}}`
+	})
+	run("sync")
+	run("signup", "--url", b.team, "--email", "ann@example.com", "--profile", "team")
+	run("profile", "create", "here")
+	run("vault", "create", "personal", "--profile", "here")
+	run("cp", "kh://work@default/mail", "one", "--to-vault", "personal@here")
+	run("cp", "kh://personal@here/one", "two", "--to-vault", "personal@team")
+	run("cp", "kh://personal@team/two", "three", "--to-vault", "work@default")
+	if out := run("read", "kh://work/three/password"); strings.TrimSpace(out) != "hunter2" {
+		t.Errorf("the password is %q", out)
+	}
+	b.blob(t, "work", func(plain string) string {
+		if strings.Count(plain, `"later":{"a":[1,2.50],`) != 2 || strings.Count(plain, `"flags":[true]`) != 2 || !strings.Contains(plain, `"more":{"b":1.0}`) {
+			t.Errorf("the service has %s", plain)
+		}
+		return ""
+	})
+}
+
+// A login that a person completes opens the page at a desktop, and only a page.
+func TestPwm_browser(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems have other openers")
+	}
+	for page, opens := range map[string]bool{"https://page.test/login?a=1&b=%20": true, "file:///etc/passwd": false} {
+		polled := make(chan bool, 1)
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if r.Method == http.MethodPost {
+				_, _ = fmt.Fprintf(w, `{"sessionId":"s1","expiresAt":"2099-01-01T00:00:00Z","url":%q}`, page)
+				return
+			}
+			select {
+			case polled <- true:
+			default:
+			}
+			_, _ = io.WriteString(w, `{"status":"pending"}`)
+		}))
+		t.Cleanup(srv.Close)
+		bin, seen := t.TempDir(), filepath.Join(t.TempDir(), "seen")
+		script := "#!/bin/sh\nenv >\"" + seen + ".env\"\nprintf '%s\\n' \"$@\" >\"" + seen + ".new\" && mv \"" + seen + ".new\" \"" + seen + "\"\n"
+		if err := os.WriteFile(filepath.Join(bin, "xdg-open"), []byte(script), 0o700); err != nil { //nolint:gosec // it is run
+			t.Fatal(err)
+		}
+		h := newHome(t, "KEYHOLD_KEYRING=file", "KEYHOLD_PASSWORD="+password, "DISPLAY=:77")
+		h.env = append(h.env, "PATH="+bin+":"+os.Getenv("PATH"))
+		cmd := h.command("login", "vault", "--backend", "pwm", "--url", srv.URL)
+		f, err := pty.Start(cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = io.Copy(io.Discard, f) }()
+		<-polled
+		var got []byte
+		for range 200 {
+			if got, _ = os.ReadFile(seen); len(got) > 0 || !opens {
+				break
+			}
+			time.Sleep(25 * time.Millisecond)
+		}
+		_, _ = cmd.Process.Kill(), cmd.Wait()
+		_ = f.Close()
+		if want := page + "\n"; opens && string(got) != want || !opens && len(got) > 0 {
+			t.Errorf("%s: xdg-open got %q", page, got)
+		}
+		if env, _ := os.ReadFile(seen + ".env"); bytes.Contains(env, []byte("KEYHOLD_")) {
+			t.Errorf("xdg-open sees keyhold's variables: %s", env)
+		}
 	}
 }

@@ -198,7 +198,7 @@ func writes(t *testing.T, v vault.Vault, shared, who string, puts int) error {
 // TestWriters has several machines, and several processes of each, write.
 func TestWriters(t *testing.T) {
 	t.Parallel()
-	puts := 25
+	puts := 10 // with real processes there are more
 	if testing.Short() {
 		puts = 5
 	}

@@ -109,9 +109,9 @@ func newLoginVault(a *app.App) *cobra.Command {
 			"`keyhold profile use` chooses it for good. A profile that is bound already needs neither --url nor --email, and a second\n" +
 			"login takes the place of the first.\n\n" +
 			"With --backend pwm the login is made by an API token, --token-stdin or --token-file, or by a person on the page that is\n" +
-			"shown, within five minutes; --email is not needed. Every vault there has a master password of its own, usually the\n" +
-			"same one: those that this one does not open stay closed, and are named. With a token and no password nothing is\n" +
-			"opened yet.\n\n" +
+			"shown, and opened at a desktop, within five minutes; --email is not needed. Every vault there has a master password of\n" +
+			"its own, usually the same one: those that this one does not open stay closed, and are named. With a token and no\n" +
+			"password nothing is opened yet.\n\n" +
 			"A wrong password is status 4, a service that cannot be reached status 9, an account that shows another key than before\n" +
 			"status 10.",
 		Example: "  keyhold login vault --url https://keys.example.com/api/v1 --email me@example.com\n" +
