@@ -68,6 +68,9 @@ type blobService struct {
 	team       string      // the address of the Vaults API there
 	refuses    atomic.Bool // every PUT, as a conflict
 
+	// A get while nobody puts: of two that overlap both orders would have to be
+	// tried, and of many of them more than there is memory for.
+	turn    sync.RWMutex
 	mu      sync.Mutex
 	began   time.Time
 	history []porcupine.Operation
@@ -95,6 +98,13 @@ func (b *blobService) RoundTrip(r *http.Request) (*http.Response, error) {
 		rec.WriteHeader(http.StatusConflict)
 		_, err := rec.WriteString(`{"error":"Version conflict","code":"VERSION_CONFLICT","currentVersion":9,"yourVersion":1}`)
 		return rec.Result(), err
+	}
+	if r.Method == http.MethodPut {
+		b.turn.RLock()
+		defer b.turn.RUnlock()
+	} else {
+		b.turn.Lock()
+		defer b.turn.Unlock()
 	}
 	call := time.Since(b.began)
 	answer, err := http.DefaultTransport.RoundTrip(r)
