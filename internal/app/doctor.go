@@ -188,6 +188,8 @@ func (d *doctor) account(ctx context.Context) {
 	}
 	suite, err := seal.SuiteNamed(desc.Suite)
 	switch {
+	case desc.Suite == seal.BlobSuite:
+		d.ok("key derivation", "%s, as every vault of this service has it", desc.Suite)
 	case err != nil:
 		d.bad("key derivation", "keyhold version", "%v", err)
 	case suite.Weaker(seal.Default()):

@@ -88,7 +88,7 @@ func status(ctx context.Context, a *app.App) error {
 	case err != nil:
 		return err
 	default:
-		o = o.With("account", desc.ID).With("fingerprint", desc.Fingerprint).With("kdf", desc.Suite).With("created_at", desc.Created)
+		o = describe(o, desc).With("created_at", desc.Created)
 	}
 	if store, err := a.Setting("store"); err == nil && store.Value != "" {
 		o = o.With("store_account", store.Value)
@@ -111,7 +111,16 @@ func fileStatus(ctx context.Context, a *app.App, o output.Object) error {
 		return err
 	}
 	o = o.With("url", b.URL).With("email", b.Email)
-	return a.Printer().Object(o.With("account", desc.ID).With("fingerprint", desc.Fingerprint).With("kdf", desc.Suite))
+	return a.Printer().Object(describe(o, desc))
+}
+
+// describe adds an account; one without an identity key has no fingerprint.
+func describe(o output.Object, d backend.Description) output.Object {
+	o = o.With("account", d.ID)
+	if d.Fingerprint != "" {
+		o = o.With("fingerprint", d.Fingerprint)
+	}
+	return o.With("kdf", d.Suite)
 }
 
 // printSession prints o with the keyring and the session.
