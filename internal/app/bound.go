@@ -29,6 +29,9 @@ func (a *App) Bound() Place {
 // accountName names the account of a bound profile in messages.
 func (a *App) accountName(profile string) string {
 	p := a.profileOf(profile)
+	if p.Email == "" {
+		return p.URL
+	}
 	return p.Email + " at " + p.URL
 }
 
@@ -238,5 +241,5 @@ func (a *App) forgetAccount(ctx context.Context, d *device.Account, login device
 }
 
 func dropMirror(tx kv.Tx, at device.Place, id seal.ID) error {
-	return errors.Join(itemdb.DeleteVault(tx, at.Mirror(id)), at.DeleteMark(tx, id))
+	return errors.Join(itemdb.DeleteVault(tx, at.Mirror(id)), at.DeleteMark(tx, id), at.DeleteBlob(tx, id, false))
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
-	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/internal/vault"
 )
@@ -31,8 +30,8 @@ type Place struct {
 type LoggedIn struct {
 	Profile    string
 	New        bool // the profile was made for it
-	URL, Email string
 	Locked     bool // no password was at hand: nothing is open
+	URL, Email string
 	Vaults     []backend.Info
 }
 
@@ -47,7 +46,14 @@ func (a *App) Login(ctx context.Context, p Place) (LoggedIn, error) {
 			return d.Login(ctx, deps, secret.String{})
 		}
 		a.Signals.Catch()
-		return a.loginKeys(ctx, profile, func(pw secret.String) (secret.Bytes, error) { return d.Login(ctx, deps, pw) })
+		login := d.Login
+		return a.loginKeys(ctx, profile, func(pw secret.String) (secret.Bytes, error) {
+			keys, err := login(ctx, deps, pw)
+			if d.LoginStands {
+				login = d.Unlock
+			}
+			return keys, err
+		})
 	})
 }
 
@@ -163,16 +169,12 @@ func (a *App) visit(ctx context.Context, v backend.Visit) {
 }
 
 // emailOf returns whose login it became, where that was not said before.
-func emailOf(ctx context.Context, d backend.Deps, said string) (email string, err error) {
+func emailOf(ctx context.Context, d backend.Deps, said string) (string, error) {
 	if said != "" {
 		return said, nil
 	}
-	err = d.Device.State().View(ctx, func(tx kv.Tx) error {
-		l, err := d.Device.Login(tx)
-		email = l.Email
-		return err
-	})
-	return email, err
+	l, err := loginOf(ctx, d.Device)
+	return strings.ToLower(l.Email), err
 }
 
 // enter opens the account of a profile that was just bound, in a session unless

@@ -39,6 +39,10 @@ type Driver struct {
 	// account takes the place of the first. An account whose identity key is not
 	// the one that this profile knows is an *AlarmError.
 	Login func(ctx context.Context, d Deps, password secret.String) (secret.Bytes, error)
+	// LoginStands says that Login takes no password, which opens vaults alone:
+	// after vault.ErrWrongPassword another password is for Unlock, and without
+	// one Login returns no keys.
+	LoginStands bool
 	// Logout ends the session of this device at the service and forgets the
 	// tokens. Pins and mirrors stay. That the service cannot be reached is no
 	// error. Nil for a driver without a service.

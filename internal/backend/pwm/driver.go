@@ -35,13 +35,14 @@ func Driver() backend.Driver {
 
 func (v driver) backend() backend.Driver {
 	return backend.Driver{
-		Name:     "pwm",
-		Summary:  "vaults at a pwm service: one sealed blob each",
-		Describe: v.describe,
-		Unlock:   v.unlock,
-		Open:     v.open,
-		Login:    v.login,
-		Logout:   v.logout,
+		Name:        "pwm",
+		Summary:     "vaults at a pwm service: one sealed blob each",
+		Describe:    v.describe,
+		Unlock:      v.unlock,
+		Open:        v.open,
+		Login:       v.login,
+		LoginStands: true,
+		Logout:      v.logout,
 	}
 }
 
