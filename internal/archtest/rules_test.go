@@ -38,7 +38,8 @@ var table = []rule{
 	{pkg: "backend/all", may: "backend backend/*"},
 	{pkg: "backend/backendtest", may: "..."},
 	{pkg: "backend/local", may: "backend vault seal secret device kv itemdb service/accounts service/vaults"},
-	{pkg: "backend/*", may: "backend vault seal secret device kv itemdb pkg/client pkg/client/*"},
+	{pkg: "backend/mirror", may: "backend vault seal kv itemdb pkg/client"},
+	{pkg: "backend/*", may: "backend backend/mirror vault seal secret device kv itemdb pkg/client pkg/client/*"},
 
 	{pkg: "server", may: "secret"},
 	// The rules run inside a transaction of the door's (kv), and their ids and

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
@@ -21,14 +21,13 @@ import (
 // goroutines.
 type account struct {
 	*service
+	*mirror.Freshness
 
 	login device.Login
 	place device.Place
-	began time.Time
 
 	mu     sync.Mutex
 	keys   keys
-	gaveUp bool              // the service did not answer in time, and there is a copy
 	listed bool              // the service gave its list of vaults since began
 	faults map[seal.ID]error // of vaults that the list showed and that are refused
 }
@@ -49,7 +48,7 @@ func (v driver) account(d backend.Deps, l device.Login, k keys) (*account, error
 		return nil, err
 	}
 	k.user = l.User
-	return &account{service: s, login: l, place: l.Place(), began: d.Now(), keys: k, faults: map[seal.ID]error{}}, nil
+	return &account{service: s, Freshness: s.freshness(), login: l, place: l.Place(), keys: k, faults: map[seal.ID]error{}}, nil
 }
 
 func (a *account) state() kv.DB { return a.d.Device.State() }
@@ -190,7 +189,7 @@ func (a *account) box(ctx context.Context, id seal.ID) (*box, error) {
 	if err := a.fault(id); err != nil {
 		return nil, err
 	}
-	b := &box{a: a, id: id, mirror: a.place.Mirror(id)}
+	b := a.newBox(id, "")
 	err := a.state().View(ctx, func(tx kv.Tx) error {
 		v, err := a.vaultOf(tx, id)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
@@ -16,6 +17,8 @@ import (
 
 // A box is one vault with its key. It may be used from several goroutines.
 type box struct {
+	mirror.Reader
+
 	a      *account
 	id     seal.ID
 	name   string
@@ -110,7 +113,7 @@ func (b *box) view(ctx context.Context, fn func(kv.Tx, *opened) error) error {
 			if g, err = b.look(tx, k); err != nil {
 				return err
 			}
-			if ready = g.there && !b.a.due(g.mark.Synced, g.mark.Stale); ready {
+			if ready = g.there && !b.a.Due(g.mark.Synced, g.mark.Stale); ready {
 				return fn(tx, k)
 			}
 			return nil
@@ -131,7 +134,7 @@ func (b *box) ensure(ctx context.Context, g glance) error {
 	if g.there {
 		copied = g.mark.Synced
 	}
-	err := b.a.online(ctx, copied, func(ctx context.Context) error {
+	err := b.a.Online(ctx, copied, func(ctx context.Context) error {
 		return b.turn(ctx, func() error { return b.sync(ctx, false) })
 	})
 	if errors.Is(err, backend.ErrOffline) {

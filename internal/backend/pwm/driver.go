@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
@@ -213,7 +214,7 @@ func (v driver) logout(ctx context.Context, d backend.Deps) error {
 	}
 	if _, err := s.load(ctx); err == nil && !d.Service.Offline {
 		err := s.api.Session.Logout(ctx)
-		if err != nil && !unreachable(err) && !errors.Is(err, client.ErrUnauthenticated) && !errors.Is(err, client.ErrNotFound) {
+		if err != nil && !mirror.Unreachable(err) && !errors.Is(err, client.ErrUnauthenticated) && !errors.Is(err, client.ErrNotFound) {
 			return translate(err)
 		}
 	}

@@ -1,7 +1,6 @@
 package pwm
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -68,12 +67,6 @@ type portError struct{ kind, err error }
 
 func (e *portError) Error() string   { return e.err.Error() }
 func (e *portError) Unwrap() []error { return []error{e.kind, e.err} }
-
-// unreachable reports whether the service gave no answer: it may have done what
-// it was asked.
-func unreachable(err error) bool {
-	return errors.Is(err, client.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
-}
 
 // unsent reports whether a request surely had no effect: it was refused, or did
 // not leave this machine.

@@ -14,57 +14,6 @@ import (
 	api "github.com/keyhold/keyhold/pkg/client/pwm"
 )
 
-// maxAge is how old a copy may be where the settings say nothing.
-const maxAge = 5 * time.Minute
-
-func (a *account) hasGivenUp() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.gaveUp
-}
-
-// due reports whether a copy of that age has to be synced before it is read.
-func (a *account) due(synced time.Time, stale bool) bool {
-	if a.d.Service.Offline || a.hasGivenUp() {
-		return false
-	}
-	if stale || a.d.Service.Fresh && synced.Before(a.began) {
-		return true
-	}
-	limit := a.d.Service.MaxAge
-	if limit <= 0 {
-		limit = maxAge
-	}
-	age := a.d.Now().Sub(synced)
-	return age >= limit || age < -limit // a clock that went back by much makes everything due
-}
-
-// online runs fn, which asks the service. Where there is a copy the service has
-// a short time to answer; if it does not, the copy is used from then on, and
-// that is said once.
-func (a *account) online(ctx context.Context, copied time.Time, fn func(context.Context) error) error {
-	if a.d.Service.Offline {
-		return backend.ErrOffline
-	}
-	if copied.IsZero() {
-		return fn(ctx)
-	}
-	short, cancel := context.WithTimeout(ctx, a.patience)
-	defer cancel()
-	err := fn(short)
-	if err == nil || ctx.Err() != nil || !unreachable(err) {
-		return err
-	}
-	a.mu.Lock()
-	first := !a.gaveUp
-	a.gaveUp = true
-	a.mu.Unlock()
-	if first {
-		a.warn("offline", "the service does not answer; this is what was last synced, "+ago(a.d.Now().Sub(copied)))
-	}
-	return nil
-}
-
 // refreshList brings the list of vaults up to date if that is due.
 func (a *account) refreshList(ctx context.Context) error {
 	var at time.Time
@@ -72,10 +21,10 @@ func (a *account) refreshList(ctx context.Context) error {
 		at = a.place.Listed(tx)
 		return nil
 	})
-	if err != nil || !a.due(at, at.IsZero()) {
+	if err != nil || !a.Due(at, at.IsZero()) {
 		return translate(err)
 	}
-	return a.online(ctx, at, func(ctx context.Context) error { return a.syncList(ctx, nil) })
+	return a.Online(ctx, at, func(ctx context.Context) error { return a.syncList(ctx, nil) })
 }
 
 // syncList asks the service for its list of vaults and keeps it. A vault that

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/itemdb"
 	"github.com/keyhold/keyhold/internal/kv"
@@ -126,7 +127,7 @@ func (a *account) make(ctx context.Context, name string, password secret.String,
 // post creates a vault. Where the answer is lost it looks whether there is it.
 func (a *account) post(ctx context.Context, req api.CreateRequest) (*api.Info, error) {
 	got, err := a.api.Vaults.Create(ctx, req)
-	if err == nil || unsent(err) || !unreachable(err) {
+	if err == nil || unsent(err) || !mirror.Unreachable(err) {
 		return got, err
 	}
 	f, lost := a.fetch(ctx, req.Name)
@@ -145,7 +146,7 @@ func (a *account) made(ctx context.Context, v device.Vault, key seal.VaultKey, b
 	a.mu.Lock()
 	a.keys = a.keys.with(v.ID, key)
 	a.mu.Unlock()
-	b := &box{a: a, id: v.ID, name: v.Name, mirror: a.place.Mirror(v.ID)}
+	b := a.newBox(v.ID, v.Name)
 	err = a.state().Update(ctx, func(tx kv.Tx) error {
 		if err := a.believe(tx, v.ID); err != nil { // of one of that name that was deleted
 			return err

@@ -59,7 +59,7 @@ func (a *account) ChangePassword(ctx context.Context, next secret.String) error 
 
 // changeOne changes the password of one vault, and reads it back.
 func (a *account) changeOne(ctx context.Context, v device.Vault, old, next secret.String) error {
-	b := &box{a: a, id: v.ID, name: v.Name, mirror: a.place.Mirror(v.ID)}
+	b := a.newBox(v.ID, v.Name)
 	return b.turn(ctx, func() error {
 		for range commits {
 			done, err := b.rewrap(ctx, v, old, next)

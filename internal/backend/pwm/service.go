@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strconv"
 	"sync"
-	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/pkg/client"
@@ -93,22 +92,13 @@ func (s *service) save(ctx context.Context, t client.Secret) error {
 	return s.d.Device.SetToken(ctx, tokenService, device.Token{Origin: s.origin, Secret: secret.Of([]byte(t.Reveal()))})
 }
 
+func (s *service) freshness() *mirror.Freshness {
+	return &mirror.Freshness{Service: s.d.Service, Now: s.d.Now, Began: s.d.Now(), Patience: s.patience, Warn: s.warn}
+}
+
 // warn tells what is no error.
 func (s *service) warn(code, text string) {
 	if s.d.Warn != nil {
 		s.d.Warn(code, text)
 	}
-}
-
-// ago says how old something is.
-func ago(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return "less than a minute ago"
-	case d < time.Hour:
-		return strconv.Itoa(int(d/time.Minute)) + " min ago"
-	case d < 48*time.Hour:
-		return strconv.Itoa(int(d/time.Hour)) + " h ago"
-	}
-	return strconv.Itoa(int(d/(24*time.Hour))) + " days ago"
 }

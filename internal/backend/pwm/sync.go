@@ -70,7 +70,7 @@ func (b *box) sync(ctx context.Context, force bool) error {
 func (b *box) fresh(ctx context.Context) error {
 	return b.a.state().Update(ctx, func(tx kv.Tx) error {
 		m, ok := b.a.place.Mark(tx, b.id)
-		if !ok || !b.a.due(m.Synced, false) {
+		if !ok || !b.a.Due(m.Synced, false) {
 			return nil // the list has done it
 		}
 		m.Synced = b.a.d.Now()

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
@@ -30,7 +31,7 @@ func (a *account) openAll(ctx context.Context, password secret.String) error {
 		case err == nil:
 		case errors.Is(err, vault.ErrWrongPassword):
 			closed = append(closed, fmt.Sprintf("%q", v.Name))
-		case errors.Is(translate(err), backend.ErrSignedOut), errors.Is(err, backend.ErrOffline), unreachable(err):
+		case errors.Is(translate(err), backend.ErrSignedOut), errors.Is(err, backend.ErrOffline), mirror.Unreachable(err):
 			failed = err // it was never fetched
 		case errors.Is(err, vault.ErrDamaged), errors.Is(err, vault.ErrNotFound):
 			failed = err
@@ -72,13 +73,13 @@ func (a *account) openOne(ctx context.Context, v device.Vault, password secret.S
 		if err == nil {
 			return a.opened(ctx, v, key)
 		}
-		if a.d.Service.Offline || a.hasGivenUp() {
+		if a.d.Service.Offline || a.GaveUp() {
 			return err
 		}
 	}
 	got, err := a.fetch(ctx, v.Name)
 	if err != nil {
-		if there && unreachable(err) {
+		if there && mirror.Unreachable(err) {
 			return vault.ErrWrongPassword
 		}
 		return err
@@ -97,7 +98,7 @@ func (a *account) openOne(ctx context.Context, v device.Vault, password secret.S
 	if err != nil {
 		return err
 	}
-	b := &box{a: a, id: v.ID, name: v.Name, mirror: a.place.Mirror(v.ID)}
+	b := a.newBox(v.ID, v.Name)
 	b.open.Store(&k)
 	return b.turn(ctx, func() error { return b.store(ctx, &k, got, false) })
 }

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
@@ -22,14 +22,13 @@ import (
 // goroutines.
 type account struct {
 	*service
+	*mirror.Freshness
 
 	login device.Login
 	place device.Place
-	began time.Time
 
 	mu      sync.Mutex
 	keys    seal.KeySet
-	gaveUp  bool              // the service did not answer in time, and there is a copy
 	listed  bool              // the service gave its list of vaults since began
 	faults  map[seal.ID]error // of vaults that the list showed and that are refused
 	persons map[seal.ID]person
@@ -63,7 +62,7 @@ func (v driver) account(d backend.Deps, l device.Login, keys seal.KeySet) (*acco
 		return nil, fmt.Errorf("the session is of another account than the profile: %w", vault.ErrLocked)
 	}
 	return &account{
-		service: s, login: l, place: l.Place(), began: d.Now(), keys: keys,
+		service: s, Freshness: s.freshness(), login: l, place: l.Place(), keys: keys,
 		faults: map[seal.ID]error{}, persons: map[seal.ID]person{},
 	}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
@@ -16,6 +17,8 @@ import (
 
 // A box is one vault with its key. It may be used from several goroutines.
 type box struct {
+	mirror.Reader
+
 	a      *account
 	id     seal.ID
 	mirror [16]byte               // its id in itemdb
@@ -45,12 +48,6 @@ func (a *account) opened(e seal.VaultEntry, check [32]byte) (opened, error) {
 		return opened{}, fmt.Errorf("vault %s: %w: %w", e.Vault, vault.ErrDamaged, err)
 	}
 	return opened{sealer, e, check}, nil
-}
-
-func (a *account) box(k opened) *box {
-	b := &box{a: a, id: k.entry.Vault, mirror: a.place.Mirror(k.entry.Vault)}
-	b.open.Store(&k)
-	return b
 }
 
 // Close forgets the key; whatever is asked of b afterwards is vault.ErrLocked.
@@ -106,7 +103,7 @@ func (b *box) view(ctx context.Context, fn func(kv.Tx, *opened) error) error {
 			if g, err = b.look(tx, k); err != nil {
 				return err
 			}
-			if ready = !g.old && g.there && !b.a.due(g.mark.Synced, g.mark.Stale); ready {
+			if ready = !g.old && g.there && !b.a.Due(g.mark.Synced, g.mark.Stale); ready {
 				return fn(tx, k)
 			}
 			return nil
@@ -133,7 +130,7 @@ func (b *box) ensure(ctx context.Context, g glance) error {
 	if g.there {
 		copied = g.mark.Synced
 	}
-	err := b.a.online(ctx, copied, func(ctx context.Context) error {
+	err := b.a.Online(ctx, copied, func(ctx context.Context) error {
 		return b.turn(ctx, func() error { return b.sync(ctx, false) })
 	})
 	if errors.Is(err, backend.ErrOffline) {

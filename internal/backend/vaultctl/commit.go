@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/itemdb"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
@@ -210,7 +211,7 @@ func (b *box) send(ctx context.Context, k *opened, g glance, c change) ([]vault.
 	}
 	switch {
 	case err == nil:
-	case unreachable(err) && !unsent(err) && ctx.Err() == nil:
+	case mirror.Unreachable(err) && !unsent(err) && ctx.Err() == nil:
 		return b.readBack(ctx, c, err)
 	default:
 		return nil, 0, err

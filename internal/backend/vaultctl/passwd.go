@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
@@ -78,7 +79,7 @@ func (a *account) replaceBy(ctx context.Context, o, n *owner) error {
 	defer a.service.mu.Unlock()
 	a.stepped = client.Secret{}
 	if err != nil {
-		if !unreachable(err) || unsent(err) {
+		if !mirror.Unreachable(err) || unsent(err) {
 			return err
 		}
 		if got, err = a.changedAnyway(ctx, n, err); err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/itemdb"
 	"github.com/keyhold/keyhold/internal/kv"
@@ -239,7 +240,7 @@ func (b *box) replaceKey(ctx context.Context, v device.Vault, req api.RekeyReque
 		return err
 	}
 	sent := b.a.raw(ctx, func(c *api.Client) error { return c.Vaults.Rekey(ctx, b.id.String(), req) })
-	if sent != nil && (!unreachable(sent) || unsent(sent)) {
+	if sent != nil && (!mirror.Unreachable(sent) || unsent(sent)) {
 		return sent
 	}
 	// It may be committed: whatever ends ctx, the session gets the key.

@@ -7,12 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/pkg/client"
@@ -235,22 +234,13 @@ func randomText(rand io.Reader) (client.Secret, error) {
 	return client.NewSecret("Aa1-" + base64.RawURLEncoding.EncodeToString(b)), nil
 }
 
+func (s *service) freshness() *mirror.Freshness {
+	return &mirror.Freshness{Service: s.d.Service, Now: s.d.Now, Began: s.d.Now(), Patience: s.patience, Warn: s.warn}
+}
+
 // warn tells what is no error.
 func (s *service) warn(code, text string) {
 	if s.d.Warn != nil {
 		s.d.Warn(code, text)
 	}
-}
-
-// ago says how old something is.
-func ago(d time.Duration) string {
-	switch {
-	case d < time.Minute:
-		return "less than a minute ago"
-	case d < time.Hour:
-		return strconv.Itoa(int(d/time.Minute)) + " min ago"
-	case d < 48*time.Hour:
-		return strconv.Itoa(int(d/time.Hour)) + " h ago"
-	}
-	return strconv.Itoa(int(d/(24*time.Hour))) + " days ago"
 }

@@ -143,7 +143,7 @@ func (a *account) readable(ctx context.Context, id seal.ID) ([]vault.Entry, erro
 	}
 	var list []vault.Entry
 	for _, trash := range []bool{false, true} {
-		for e, err := range b.listing(ctx, trash) {
+		for e, err := range b.Listing(ctx, trash) {
 			var damaged *vault.DamagedError
 			if err != nil && !errors.As(err, &damaged) {
 				return nil, err

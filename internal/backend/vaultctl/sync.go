@@ -76,7 +76,7 @@ func (b *box) now(ctx context.Context) (g glance, k *opened, err error) {
 
 // fresh says of a mirror that is current that it was seen to be.
 func (b *box) fresh(ctx context.Context, m device.Mark) error {
-	if !m.Stale && !b.a.due(m.Synced, false) {
+	if !m.Stale && !b.a.Due(m.Synced, false) {
 		return nil // the list has done it
 	}
 	return b.a.state().Update(ctx, func(tx kv.Tx) error {

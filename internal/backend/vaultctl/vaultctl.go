@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
@@ -153,7 +154,7 @@ func (v driver) logout(ctx context.Context, d backend.Deps) error {
 		return err
 	}
 	if t, err := s.load(ctx); err == nil && !d.Service.Offline {
-		if err := s.api.Auth.Logout(ctx, t.refresh); err != nil && !unreachable(err) {
+		if err := s.api.Auth.Logout(ctx, t.refresh); err != nil && !mirror.Unreachable(err) {
 			return translate(err)
 		}
 	}
