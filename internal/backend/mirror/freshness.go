@@ -2,13 +2,11 @@ package mirror
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
-	"github.com/keyhold/keyhold/pkg/client"
 )
 
 // maxAge is how old a copy may be where the settings say nothing.
@@ -74,12 +72,6 @@ func (f *Freshness) Online(ctx context.Context, copied time.Time, fn func(contex
 		f.Warn("offline", "the service does not answer; this is what was last synced, "+ago(f.Now().Sub(copied)))
 	}
 	return nil
-}
-
-// Unreachable reports whether the service gave no answer: it may have done what
-// it was asked.
-func Unreachable(err error) bool {
-	return errors.Is(err, client.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func ago(d time.Duration) string {

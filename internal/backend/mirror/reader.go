@@ -90,6 +90,23 @@ func (r *Reader) Listing(ctx context.Context, trash bool) iter.Seq2[vault.Trashe
 	}
 }
 
+// Count counts by the records alone. A damaged one is an item: it is listed, as
+// an error.
+func (r *Reader) Count(ctx context.Context) (items, trashed int, err error) {
+	err = r.View(ctx, func(tx kv.Tx, _ seal.Vault) error {
+		items, trashed = 0, 0
+		for rec, err := range itemdb.Records(tx, r.Mirror) {
+			if err == nil && !rec.Deleted.IsZero() {
+				trashed++
+			} else {
+				items++
+			}
+		}
+		return nil
+	})
+	return items, trashed, err
+}
+
 // Lookup looks into the index and, if that has nothing, at all names.
 func (r *Reader) Lookup(ctx context.Context, name string) (found []vault.Entry, err error) {
 	err = r.View(ctx, func(tx kv.Tx, k seal.Vault) (err error) {

@@ -238,16 +238,5 @@ func (a *account) CountItems(ctx context.Context, id string) (items, trashed int
 	if !ok {
 		return 0, 0, errors.ErrUnsupported
 	}
-	err = b.view(ctx, func(tx kv.Tx, _ *opened) error {
-		items, trashed = 0, 0
-		for r, err := range itemdb.Records(tx, b.mirror) {
-			if err == nil && !r.Deleted.IsZero() {
-				trashed++
-			} else {
-				items++ // a damaged one is listed, as an error
-			}
-		}
-		return nil
-	})
-	return items, trashed, err
+	return b.Count(ctx)
 }

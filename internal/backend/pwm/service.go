@@ -60,7 +60,7 @@ func (s *service) token(ctx context.Context, rejected client.Secret) (client.Sec
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !rejected.IsZero() {
-		return client.Secret{}, &portError{backend.ErrSignedOut, errors.New("the service does not take the token of this device, which lasts for some days; log in again")}
+		return client.Secret{}, mirror.As(backend.ErrSignedOut, errors.New("the service does not take the token of this device, which lasts for some days; log in again"))
 	}
 	if s.known.IsZero() {
 		t, err := s.load(ctx)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/keyhold/keyhold/internal/backend"
+	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
@@ -168,7 +169,7 @@ func (s *service) signInLocked(ctx context.Context, password secret.String) (own
 	if err == nil {
 		o.Login, err = s.answer(*session, suite, kdf.Salt)
 	} else if errors.Is(err, client.ErrUnauthenticated) && !errors.Is(err, api.ErrAccountLocked) && !errors.Is(err, api.ErrTOTP) {
-		err = &portError{vault.ErrWrongPassword, err}
+		err = mirror.As(vault.ErrWrongPassword, err)
 	}
 	if err == nil {
 		err = o.openSession(was, known)

@@ -217,7 +217,7 @@ func (s *service) ended(ctx context.Context, refused error, lost bool) (client.S
 			o.wipe()
 			return s.access, nil
 		}
-		refused = &portError{backend.ErrSignedOut, errors.New("the answer to a token refresh was lost; log in again")}
+		refused = mirror.As(backend.ErrSignedOut, errors.New("the answer to a token refresh was lost; log in again"))
 	}
 	if err := s.d.Device.DeleteToken(ctx, tokenService); err != nil {
 		refused = errors.Join(refused, err)

@@ -251,7 +251,7 @@ func (v driver) register(ctx context.Context, s *service, password secret.String
 	}
 	_, err = s.api.Auth.Register(ctx, req)
 	if errors.Is(err, client.ErrConflict) {
-		return &portError{fmt.Errorf("an account with this e-mail %w", vault.ErrExists), err}
+		return mirror.As(fmt.Errorf("an account with this e-mail %w", vault.ErrExists), err)
 	}
 	return translate(err)
 }
