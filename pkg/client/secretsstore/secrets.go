@@ -133,9 +133,12 @@ type UpdateSecretRequest struct {
 	Comment *string       `json:"comment,omitzero"`
 }
 
-// Update is PATCH …/stores/{store}/secrets/{id}. It is not sent twice.
+// Update is PATCH …/stores/{store}/secrets/{id}. It is sent again only if the
+// service is too busy to have looked at it.
 func (s *SecretsService) Update(ctx context.Context, store, id string, req UpdateSecretRequest) (*Secret, error) {
-	return one[Secret](ctx, s.at.c, s.at.request(http.MethodPatch, req, "stores", store, "secrets", id), id)
+	r := s.at.request(http.MethodPatch, req, "stores", store, "secrets", id)
+	r.Once = true
+	return one[Secret](ctx, s.at.c, r, id)
 }
 
 // Delete is DELETE …/stores/{store}/secrets/{id}: for good.
