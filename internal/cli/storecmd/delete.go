@@ -56,7 +56,7 @@ func (o *deleteOptions) run(ctx context.Context) error {
 	if o.force {
 		page, err := s.Secrets.List(ctx, s.id, secretsstore.ListSecretsOptions{ListOptions: secretsstore.ListOptions{PerPage: 1}})
 		if err != nil {
-			return explain(err)
+			return o.explain(err)
 		}
 		warning += fmt.Sprintf(" with its secrets (%d)", page.Info.TotalCount)
 	}
@@ -67,7 +67,7 @@ func (o *deleteOptions) run(ctx context.Context) error {
 		if errors.Is(err, secretsstore.ErrNotEmpty) {
 			return &hintError{err, o.app.Again("--force")}
 		}
-		return explain(err)
+		return o.explain(err)
 	}
 	if o.app.Settings.FormatTyped {
 		return o.app.Printer().Object(output.Object{{Name: "id", Value: s.id}, {Name: "name", Value: s.name}, {Name: "account_id", Value: s.ID}})

@@ -59,7 +59,7 @@ func (p *planner) plan(ctx context.Context, s *opened, list []*wanted) (*plan, e
 	var names []string
 	for it, err := range s.Secrets.All(ctx, s.id, secretsstore.ListSecretsOptions{}) {
 		if err != nil {
-			return nil, explain(err)
+			return nil, s.explain(err)
 		}
 		have[it.Name] = &it
 		names = append(names, it.Name)
@@ -86,7 +86,7 @@ func (p *planner) plan(ctx context.Context, s *opened, list []*wanted) (*plan, e
 	}
 	var err error
 	if out.quota, err = s.Quota(ctx); err != nil {
-		return nil, explain(err)
+		return nil, s.explain(err)
 	}
 	return out, out.fits()
 }
