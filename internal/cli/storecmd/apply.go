@@ -187,7 +187,7 @@ func (r *applier) steps() []step {
 	if gone := r.plan.of(actDelete); len(gone) > 0 {
 		deletes = append(deletes, step{namesOf(gone), func(ctx context.Context) error { return r.remove(ctx, gone) }})
 	}
-	if q := r.plan.quota; q != nil && q.Usage+len(r.plan.of(actCreate)) > q.Quota {
+	if r.plan.crowded() {
 		return slices.Concat(updates, deletes, creates)
 	}
 	return slices.Concat(creates, updates, deletes)
