@@ -152,6 +152,25 @@ func (a *App) storeVariables() client.Credentials {
 	return nil
 }
 
+// StoreAccess returns a command to try when the Secrets Store refuses who calls, or
+// what may be done: a variable of the environment that says so goes first, since
+// it goes before any login.
+func (a *App) StoreAccess(system bool, refused error) string {
+	const foreign = "9109" // another's account
+	if e, ok := errors.AsType[*client.Error](refused); ok && e.Code == foreign && errors.Is(refused, client.ErrDenied) &&
+		!system && a.Getenv("CLOUDFLARE_ACCOUNT_ID") != "" {
+		return "unset CLOUDFLARE_ACCOUNT_ID && " + strings.TrimSpace(a.Again(""))
+	}
+	login := "keyhold login " + StoreService
+	switch {
+	case a.Getenv("CLOUDFLARE_API_TOKEN") != "":
+		return "unset CLOUDFLARE_API_TOKEN && " + login
+	case a.storeVariables() != nil:
+		return "unset CLOUDFLARE_API_KEY CLOUDFLARE_EMAIL && " + login
+	}
+	return login
+}
+
 // storeToken returns the token of the login, for this address alone.
 func (a *App) storeToken(ctx context.Context, base string) (client.Secret, error) {
 	none := &NoLoginError{StoreService, "no login at the Secrets Store: neither the profile " + a.Settings.Profile + " nor CLOUDFLARE_API_TOKEN has a token"}

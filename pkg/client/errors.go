@@ -40,6 +40,9 @@ type Error struct {
 	// Details are all that the service had to say, the first of which is Code,
 	// Message and Field; empty where the service says one thing at most.
 	Details []ErrorDetail
+	// Repeated says that the request had been sent before, without an answer to
+	// keep: what it asks for may have been done then.
+	Repeated bool
 
 	cause error
 }

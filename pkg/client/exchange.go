@@ -49,12 +49,14 @@ func (x *exchange) run(ctx context.Context, out any) error {
 			return err
 		}
 	}
-	renewed := anonymous
+	renewed, repeated := anonymous, false
 	for retries := 0; ; {
 		e := x.once(ctx, out)
-		switch {
-		case e == nil:
+		if e == nil {
 			return nil
+		}
+		e.Repeated = repeated
+		switch {
 		case !renewed && x.stale(e):
 			renewed = true
 			if ok, err := x.authorize(ctx, e); err != nil {
@@ -67,6 +69,7 @@ func (x *exchange) run(ctx context.Context, out any) error {
 				return x.interrupted(ctx, e)
 			}
 			retries++
+			repeated = repeated || e.Status != http.StatusTooManyRequests // which refuses it undone
 		default:
 			return e
 		}

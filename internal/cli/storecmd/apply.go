@@ -187,7 +187,7 @@ func (r *applier) steps() []step {
 	if gone := r.plan.of(actDelete); len(gone) > 0 {
 		deletes = append(deletes, step{namesOf(gone), func(ctx context.Context) error { return r.remove(ctx, gone) }})
 	}
-	if q := r.plan.quota; q != nil && q.Usage+len(r.plan.of(actCreate)) > q.Quota {
+	if r.plan.crowded() {
 		return slices.Concat(updates, deletes, creates)
 	}
 	return slices.Concat(creates, updates, deletes)
@@ -206,7 +206,7 @@ func (r *applier) run(ctx context.Context) error {
 	for i, st := range steps {
 		err := ctx.Err()
 		if err == nil {
-			err = explain(st.do(ctx))
+			err = r.place.explain(st.do(ctx))
 		}
 		if err != nil {
 			e := &stoppedError{err: err, done: r.done, again: strings.TrimSpace(r.place.app.Again(""))}
@@ -281,7 +281,7 @@ func (r *applier) await(ctx context.Context) error {
 		pending := 0
 		for it, err := range r.plan.store.Secrets.All(ctx, r.plan.store.id, secretsstore.ListSecretsOptions{}) {
 			if err != nil {
-				return explain(err)
+				return r.place.explain(err)
 			}
 			i := slices.IndexFunc(r.sent, func(v app.SentValue) bool { return v.ID == it.ID })
 			if i < 0 {

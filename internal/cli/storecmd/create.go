@@ -55,7 +55,7 @@ func (o *createOptions) run(ctx context.Context) error {
 	}
 	s, err := acc.Stores.Create(ctx, secretsstore.CreateStoreRequest{Name: o.name, AccountNumber: o.number})
 	if err != nil {
-		return explain(err)
+		return o.explain(err)
 	}
 	if o.app.Settings.FormatTyped {
 		return o.app.Printer().Object(storeObject(*s))

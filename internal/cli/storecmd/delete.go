@@ -54,11 +54,14 @@ func (o *deleteOptions) run(ctx context.Context) error {
 	}
 	warning := fmt.Sprintf("This deletes the store %q %s", output.Safe(s.name), s.Whose())
 	if o.force {
-		page, err := s.Secrets.List(ctx, s.id, secretsstore.ListSecretsOptions{ListOptions: secretsstore.ListOptions{PerPage: 1}})
-		if err != nil {
-			return explain(err)
+		n := 0 // counted, as older services do not say
+		for _, err := range s.Secrets.All(ctx, s.id, secretsstore.ListSecretsOptions{}) {
+			if err != nil {
+				return o.explain(err)
+			}
+			n++
 		}
-		warning += fmt.Sprintf(" with its secrets (%d)", page.Info.TotalCount)
+		warning += fmt.Sprintf(" with its secrets (%d)", n)
 	}
 	if err := o.app.ConfirmName(ctx, warning+", for good.", s.name); err != nil {
 		return err
@@ -67,7 +70,7 @@ func (o *deleteOptions) run(ctx context.Context) error {
 		if errors.Is(err, secretsstore.ErrNotEmpty) {
 			return &hintError{err, o.app.Again("--force")}
 		}
-		return explain(err)
+		return o.explain(err)
 	}
 	if o.app.Settings.FormatTyped {
 		return o.app.Printer().Object(output.Object{{Name: "id", Value: s.id}, {Name: "name", Value: s.name}, {Name: "account_id", Value: s.ID}})

@@ -41,7 +41,7 @@ func (o *listOptions) run(ctx context.Context) error {
 	rows := []output.Object{}
 	for s, err := range acc.Stores.All(ctx, secretsstore.ListOptions{}) {
 		if err != nil {
-			return explain(err)
+			return o.explain(err)
 		}
 		rows = append(rows, storeObject(s))
 	}

@@ -42,6 +42,7 @@ func (c change) name() string {
 type plan struct {
 	store   *opened
 	changes []change
+	had     int                 // secrets of the store
 	quota   *secretsstore.Quota // nil: there is none
 }
 
@@ -59,12 +60,12 @@ func (p *planner) plan(ctx context.Context, s *opened, list []*wanted) (*plan, e
 	var names []string
 	for it, err := range s.Secrets.All(ctx, s.id, secretsstore.ListSecretsOptions{}) {
 		if err != nil {
-			return nil, explain(err)
+			return nil, s.explain(err)
 		}
 		have[it.Name] = &it
 		names = append(names, it.Name)
 	}
-	out := &plan{store: s}
+	out := &plan{store: s, had: len(names)}
 	for _, w := range list {
 		c, err := p.compare(ctx, w, have[w.name])
 		if err != nil {
@@ -86,7 +87,7 @@ func (p *planner) plan(ctx context.Context, s *opened, list []*wanted) (*plan, e
 	}
 	var err error
 	if out.quota, err = s.Quota(ctx); err != nil {
-		return nil, explain(err)
+		return nil, s.explain(err)
 	}
 	return out, out.fits()
 }
@@ -135,6 +136,16 @@ func (p *plan) todo() int { return len(p.changes) - len(p.of(actUnchanged)) }
 
 // after returns how many secrets the account has then.
 func (p *plan) after() int { return p.quota.Usage + len(p.of(actCreate)) - len(p.of(actDelete)) }
+
+// crowded reports whether there is no room for what is new before something is
+// deleted. A service is not told its quota, and may have less room than this.
+func (p *plan) crowded() bool {
+	had, most := p.had, secretsstore.MaxSecrets
+	if p.quota != nil {
+		had, most = p.quota.Usage, p.quota.Quota
+	}
+	return had+len(p.of(actCreate)) > most
+}
 
 // fits reports what the service would refuse half-way.
 func (p *plan) fits() error {

@@ -31,13 +31,16 @@ func newQuota(a *app.App) *cobra.Command {
 }
 
 func (o *quotaOptions) run(ctx context.Context) error {
+	if o.system {
+		return &app.UsageError{Message: "a service has no quota: --system is not for this command", Try: "keyhold store quota"}
+	}
 	acc, err := o.account(ctx)
 	if err != nil {
 		return err
 	}
 	q, err := acc.Quota(ctx)
 	if err != nil {
-		return explain(err)
+		return o.explain(err)
 	}
 	return o.app.Printer().Object(output.Object{
 		{Name: "account_id", Value: acc.ID}, {Name: "quota", Value: q.Quota}, {Name: "usage", Value: q.Usage}, {Name: "left", Value: max(0, q.Quota-q.Usage)},

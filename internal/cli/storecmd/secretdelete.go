@@ -67,7 +67,7 @@ func (o *secretsDeleteOptions) run(ctx context.Context) error {
 		err = s.Secrets.DeleteMany(ctx, s.id, ids...)
 	}
 	if err != nil {
-		return explain(err)
+		return o.explain(err)
 	}
 	sent, err := o.app.Sent(ctx, s.StoreAccount, s.id)
 	if err == nil {
@@ -90,7 +90,7 @@ func (o *secretsDeleteOptions) find(ctx context.Context, s *opened) ([]secretsst
 	var all []secretsstore.Secret
 	for it, err := range s.Secrets.All(ctx, s.id, secretsstore.ListSecretsOptions{}) {
 		if err != nil {
-			return nil, explain(err)
+			return nil, o.explain(err)
 		}
 		all = append(all, it)
 	}

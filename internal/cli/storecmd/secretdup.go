@@ -65,7 +65,7 @@ func (o *dupOptions) run(ctx context.Context) error {
 		return &hintError{err, "keyhold store secrets show " + args.Quote(o.to) + o.flags()}
 	}
 	if err != nil {
-		return explain(err)
+		return o.explain(err)
 	}
 	return o.report("made", s, got)
 }

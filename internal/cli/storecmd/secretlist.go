@@ -44,7 +44,7 @@ func (o *secretsListOptions) run(ctx context.Context) error {
 	rows := []output.Object{}
 	for it, err := range s.Secrets.All(ctx, s.id, secretsstore.ListSecretsOptions{}) {
 		if err != nil {
-			return explain(err)
+			return o.explain(err)
 		}
 		rows = append(rows, secretObject(it))
 	}

@@ -139,7 +139,7 @@ func (o *putOptions) add(ctx context.Context, s *opened, value secret.Bytes) err
 		return &hintError{err, "keyhold store secrets show " + args.Quote(o.name) + o.flags()}
 	}
 	if err != nil {
-		return explain(err)
+		return o.explain(err)
 	}
 	return o.sent(ctx, "made", s, &got[0], value)
 }
@@ -150,7 +150,7 @@ func (o *putOptions) replace(ctx context.Context, s *opened, it *secretsstore.Se
 	req.Value = sendable(value)
 	got, err := s.Secrets.Update(ctx, s.id, it.ID, req)
 	if err != nil {
-		return explain(err)
+		return o.explain(err)
 	}
 	return o.sent(ctx, "replaced", s, got, value)
 }
@@ -192,7 +192,7 @@ func (o *putOptions) update(ctx context.Context) error {
 	}
 	got, err := s.Secrets.Update(ctx, s.id, it.ID, o.change())
 	if err != nil {
-		return explain(err)
+		return o.explain(err)
 	}
 	o.keep(ctx, s, app.SentValue{ID: it.ID, Was: it.Modified, Now: got.Modified})
 	return o.report("changed", s, got)

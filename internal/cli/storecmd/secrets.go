@@ -61,12 +61,12 @@ func (s *opened) secret(ctx context.Context, name string) (*secretsstore.Secret,
 	if isID(name) {
 		got, err := s.Secrets.Get(ctx, s.id, name)
 		if !errors.Is(err, secretsstore.ErrSecretNotFound) {
-			return got, explain(err)
+			return got, s.explain(err)
 		}
 	}
 	for it, err := range s.Secrets.All(ctx, s.id, secretsstore.ListSecretsOptions{Search: name}) {
 		if err != nil {
-			return nil, explain(err)
+			return nil, s.explain(err)
 		}
 		if it.Name == name {
 			return &it, nil
@@ -124,7 +124,7 @@ func (p *place) await(ctx context.Context, s *opened, it *secretsstore.Secret) (
 		}
 		got, err := s.Secrets.Get(ctx, s.id, it.ID)
 		if err != nil {
-			return it, explain(err)
+			return it, p.explain(err)
 		}
 		it = got
 	}

@@ -47,7 +47,7 @@ func (o *showOptions) run(ctx context.Context) error {
 	if isID(o.name) {
 		got, err := acc.Stores.Get(ctx, o.name)
 		if err != nil {
-			return explain(err)
+			return o.explain(err)
 		}
 		s = *got
 	} else if s, err = o.find(ctx, acc, o.name); err != nil {

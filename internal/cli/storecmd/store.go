@@ -62,12 +62,13 @@ func checkFlags(cmd *cobra.Command) error {
 // account returns the account.
 func (p *place) account(ctx context.Context) (*app.StoreAccount, error) {
 	s, err := p.app.Store(ctx, p.system)
-	return s, explain(err)
+	return s, p.explain(err)
 }
 
 // An opened is a store with its account.
 type opened struct {
 	*app.StoreAccount
+	*place
 
 	id, name string // without a name it is the id
 }
@@ -79,13 +80,13 @@ func (p *place) open(ctx context.Context) (*opened, error) {
 		return nil, err
 	}
 	if isID(p.store) {
-		return &opened{acc, strings.ToLower(p.store), p.store}, nil
+		return &opened{acc, p, strings.ToLower(p.store), p.store}, nil
 	}
 	s, err := p.find(ctx, acc, p.store)
 	if err != nil {
 		return nil, err
 	}
-	return &opened{acc, s.ID, s.Name}, nil
+	return &opened{acc, p, s.ID, s.Name}, nil
 }
 
 // find returns the store of that name, or the only one if it is empty.
@@ -93,7 +94,7 @@ func (p *place) find(ctx context.Context, acc *app.StoreAccount, name string) (s
 	var found []secretsstore.Store
 	for s, err := range acc.Stores.All(ctx, secretsstore.ListOptions{}) {
 		if err != nil {
-			return secretsstore.Store{}, explain(err)
+			return secretsstore.Store{}, p.explain(err)
 		}
 		if name == "" || s.Name == name {
 			found = append(found, s)
@@ -139,31 +140,46 @@ func (e *hintError) Unwrap() error { return e.err }
 // Hint returns what to try.
 func (e *hintError) Hint() string { return e.try }
 
-// hints are what to try after an answer of the service.
-var hints = []struct {
-	kind error
-	try  string
-}{
-	{secretsstore.ErrMaxStores, "keyhold store list"},
-	{secretsstore.ErrMaxSecrets, "keyhold store quota"},
-	{secretsstore.ErrStoreNotFound, "keyhold store list"},
-	{secretsstore.ErrSecretNotFound, "keyhold store secrets list"},
-	{secretsstore.ErrAccountID, "keyhold store list"},
-	{client.ErrUnauthenticated, "keyhold login store"},
-}
-
 // explain gives an answer of the service a hint, unless it has one.
-func explain(err error) error {
+func (p *place) explain(err error) error {
 	var own interface{ Hint() string }
 	if err == nil || errors.As(err, &own) {
 		return err
 	}
-	for _, h := range hints {
-		if errors.Is(err, h.kind) {
-			return &hintError{err, h.try}
-		}
+	if try := p.try(err); try != "" {
+		return &hintError{err, try}
 	}
 	return err
+}
+
+// try returns what to try after an answer of the service, or "".
+func (p *place) try(err error) string {
+	system := (&place{system: p.system}).flags()
+	for _, h := range []struct {
+		kind error
+		try  string
+	}{
+		{secretsstore.ErrMaxStores, "keyhold store list" + system},
+		{secretsstore.ErrMaxSecrets, p.room()},
+		{secretsstore.ErrStoreNotFound, "keyhold store list" + system},
+		{secretsstore.ErrSecretNotFound, "keyhold store secrets list" + p.flags()},
+		{client.ErrUnauthenticated, p.app.StoreAccess(p.system, err)},
+		{client.ErrDenied, p.app.StoreAccess(p.system, err)},
+		{client.ErrInvalid, p.app.Command + " --help"},
+	} {
+		if errors.Is(err, h.kind) {
+			return h.try
+		}
+	}
+	return ""
+}
+
+// room is a command that shows what takes the room: a service has no quota.
+func (p *place) room() string {
+	if p.system {
+		return "keyhold store secrets list" + p.flags()
+	}
+	return "keyhold store quota"
 }
 
 // storeObject is a store as it is printed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/keyhold/keyhold/pkg/client"
@@ -133,14 +134,17 @@ type UpdateSecretRequest struct {
 	Comment *string       `json:"comment,omitzero"`
 }
 
-// Update is PATCH …/stores/{store}/secrets/{id}. It is not sent twice.
+// Update is PATCH …/stores/{store}/secrets/{id}. It is sent again only if the
+// service is too busy to have looked at it.
 func (s *SecretsService) Update(ctx context.Context, store, id string, req UpdateSecretRequest) (*Secret, error) {
-	return one[Secret](ctx, s.at.c, s.at.request(http.MethodPatch, req, "stores", store, "secrets", id), id)
+	r := s.at.request(http.MethodPatch, req, "stores", store, "secrets", id)
+	r.Once = true
+	return one[Secret](ctx, s.at.c, r, id)
 }
 
 // Delete is DELETE …/stores/{store}/secrets/{id}: for good.
 func (s *SecretsService) Delete(ctx context.Context, store, id string) error {
-	return remove(ctx, s.at.c, s.at.request(http.MethodDelete, nil, "stores", store, "secrets", id))
+	return gone(remove(ctx, s.at.c, s.at.request(http.MethodDelete, nil, "stores", store, "secrets", id)), ErrSecretNotFound)
 }
 
 // DeleteMany is DELETE …/stores/{store}/secrets with {"ids":[…]}: all of them
@@ -149,7 +153,18 @@ func (s *SecretsService) DeleteMany(ctx context.Context, store string, ids ...st
 	body := struct {
 		IDs []string `json:"ids"`
 	}{ids}
-	return remove(ctx, s.at.c, s.at.request(http.MethodDelete, body, "stores", store, "secrets"))
+	err := remove(ctx, s.at.c, s.at.request(http.MethodDelete, body, "stores", store, "secrets"))
+	if err == nil || gone(err, ErrSecretNotFound) != nil {
+		return err
+	}
+	// One of them is not there: all went when the call was sent before, or
+	// somebody else deleted one.
+	for it, errList := range s.All(ctx, store, ListSecretsOptions{}) {
+		if errList != nil || slices.Contains(ids, it.ID) {
+			return err
+		}
+	}
+	return nil
 }
 
 // A DuplicateSecretRequest is the copy of a secret: its value under another

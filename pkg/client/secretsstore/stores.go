@@ -2,6 +2,7 @@ package secretsstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -85,7 +86,7 @@ func (s *StoresService) Delete(ctx context.Context, id string, force bool) error
 	if force {
 		r.Query = url.Values{"force": {"true"}}
 	}
-	return remove(ctx, s.at.c, r)
+	return gone(remove(ctx, s.at.c, r), ErrStoreNotFound)
 }
 
 // one sends r, whose answer is one object: that with this id, unless it is "".
@@ -106,5 +107,14 @@ func one[T checked](ctx context.Context, c *client.Client, r client.Request, id 
 // remove sends r, whose answer is null today and was what is gone now.
 func remove(ctx context.Context, c *client.Client, r client.Request) error {
 	_, _, err := do[jsontext.Value](ctx, c, r)
+	return err
+}
+
+// gone returns the error of a remove, unless it is that what was to be deleted is
+// not there, and the call had been sent before: it was deleted then.
+func gone(err, notFound error) error {
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Repeated && errors.Is(err, notFound) {
+		return nil
+	}
 	return err
 }
