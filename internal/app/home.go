@@ -168,6 +168,9 @@ func (a *App) driver(profile string) (backend.Driver, backend.Deps, error) {
 	if err != nil {
 		return none, backend.Deps{}, err
 	}
+	if d.LoginStands && config.IsProfileFile(profile) {
+		return none, backend.Deps{}, tokenLogin(d)
+	}
 	deps := a.baseDeps(profile)
 	if p.Backend != config.LocalBackend {
 		deps, err = a.serviceDeps(deps, profile, p)

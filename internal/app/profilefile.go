@@ -16,6 +16,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/config"
 	"github.com/keyhold/keyhold/internal/device"
 	"github.com/keyhold/keyhold/internal/kv"
@@ -220,6 +221,12 @@ func (v pinnedVault) put(tx kv.Tx, at device.Place) error {
 	return at.PutPin(tx, id, pin)
 }
 
+// tokenLogin is why there is no profile file for a service where the password
+// is not what logs in: a file has no secret.
+func tokenLogin(d backend.Driver) error {
+	return fmt.Errorf("a %s service is logged in to by a token, which a profile file cannot hold: %w", d.Name, errors.ErrUnsupported)
+}
+
 // ExportProfile returns the chosen profile as a file for machines that keep
 // nothing: address, account, pins. It holds no secret.
 func (a *App) ExportProfile(ctx context.Context) ([]byte, error) {
@@ -227,9 +234,12 @@ func (a *App) ExportProfile(ctx context.Context) ([]byte, error) {
 	if err := a.keepsThings(profile); err != nil {
 		return nil, err
 	}
-	_, deps, err := a.driver(profile)
+	driver, deps, err := a.driver(profile)
 	if err != nil {
 		return nil, err
+	}
+	if driver.LoginStands {
+		return nil, tokenLogin(driver)
 	}
 	if deps.Device == nil {
 		return nil, fmt.Errorf("the vaults of the profile %s are on this machine, and no other reaches them: %w", profile, errors.ErrUnsupported)

@@ -370,3 +370,13 @@ func errText(err error) string {
 	}
 	return err.Error()
 }
+
+func TestWithTime(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	got := output.Object{{Name: "name", Value: "a"}}.WithTime("made", time.Time{}).WithTime("changed", at)
+	want := output.Object{{Name: "name", Value: "a"}, {Name: "changed", Value: at}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -32,6 +32,14 @@ type Member struct {
 // With returns o with one more member. It appends, so o itself may change too.
 func (o Object) With(name string, value any) Object { return append(o, Member{name, value}) }
 
+// WithTime is With for a time that may not be known: then o is as it was.
+func (o Object) WithTime(name string, t time.Time) Object {
+	if t.IsZero() {
+		return o
+	}
+	return o.With(name, t)
+}
+
 // Revealed is a secret that is to be printed in the clear. It is made by Reveal.
 type Revealed struct{ value secret.Bytes }
 

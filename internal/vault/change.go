@@ -111,6 +111,18 @@ const (
 // as to set one field. Where an item was made from a copy that a person looked
 // at, and more time than a moment has passed, ApplyMerged is the right one.
 func Apply(ctx context.Context, v Vault, r Retry, plan func(context.Context) (Change, error)) (Revision, []Item, error) {
+	return apply(ctx, v, r, plan, func(_ Change, err error) bool { return isConflict(err) })
+}
+
+func isConflict(err error) bool {
+	var conflict *ConflictError
+	return errors.As(err, &conflict)
+}
+
+// apply is Apply for who says after which errors a change is made anew.
+func apply(
+	ctx context.Context, v Vault, r Retry, plan func(context.Context) (Change, error), again func(Change, error) bool,
+) (Revision, []Item, error) {
 	end := r.Now().Add(r.Within)
 	wait := firstWait
 	for attempt := 1; ; attempt++ {
@@ -122,8 +134,7 @@ func Apply(ctx context.Context, v Vault, r Retry, plan func(context.Context) (Ch
 			return c.Base, nil, nil
 		}
 		rev, items, err := v.Commit(ctx, c)
-		var conflict *ConflictError
-		if err == nil || !errors.As(err, &conflict) || attempt >= r.Attempts {
+		if err == nil || !again(c, err) || attempt >= r.Attempts {
 			return rev, items, err
 		}
 		left := end.Sub(r.Now())
@@ -182,13 +193,21 @@ func ApplyMerged(ctx context.Context, v Vault, r Retry, puts []Put, check func(c
 		return c, check(ctx, c.Put)
 	}
 	for {
-		rev, items, err := Apply(ctx, v, r, plan)
+		rev, items, err := apply(ctx, v, r, plan, isOutdated)
 		r.Attempts--
 		if err == nil && len(c.Restore) > 0 && r.Attempts > 0 {
 			continue // they are out of the trash: now the change itself
 		}
 		return rev, items, allOf(puts, conflicts), err
 	}
+}
+
+// isOutdated reports whether the items of a change are not any more what they
+// were made from: changed, or gone for good. That the vault is gone is told by
+// the next try, in which no item was made from one.
+func isOutdated(c Change, err error) bool {
+	made := slices.ContainsFunc(c.Put, func(p Put) bool { return p.Was != nil })
+	return isConflict(err) || made && errors.Is(err, ErrNotFound)
 }
 
 // rebase returns puts made from what the vault has by now; or, if some of the

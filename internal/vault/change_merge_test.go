@@ -128,6 +128,20 @@ func TestApplyMergedEnds(t *testing.T) {
 	}
 }
 
+// TestApplyMergedNoVault has a vault that is gone with all its items.
+func TestApplyMergedNoVault(t *testing.T) {
+	t.Parallel()
+	v := &scripted{errs: []error{fmt.Errorf("commit: %w", vault.ErrNotFound)}}
+	v.items = map[string]kept{id(1): {name: "mail", plain: `{"type":"login"}`}}
+	was := mustItem(t, v, id(1))
+	puts := []vault.Put{{Item: at(t, was, 1, set(secretField("password", "two"))), Was: &was}}
+	delete(v.items, id(1))
+	c := clock{now: epoch}
+	if _, items, _, err := vault.ApplyMerged(t.Context(), v, c.retry(5, time.Hour), puts, nil); !errors.Is(err, vault.ErrNotFound) || items != nil || v.commits != 2 {
+		t.Errorf("%d items, %d commits, %v", len(items), v.commits, err)
+	}
+}
+
 // TestApplyMergedLosesNothing has editors work on copies of one item, and
 // commit them in any order.
 func TestApplyMergedLosesNothing(t *testing.T) {

@@ -187,6 +187,9 @@ func (v *fakeVault) Commit(_ context.Context, c vault.Change) (vault.Revision, [
 		if it.ID == "" {
 			it.ID = id(len(next) + 1)
 		}
+		if _, there := next[it.ID]; p.Was != nil && !there {
+			return 0, nil, fmt.Errorf("commit: %w", vault.ErrNotFound)
+		}
 		if p.Was != nil && next[it.ID].rev != p.Was.Revision || !next[it.ID].deleted.IsZero() {
 			return 0, nil, fmt.Errorf("commit: %w", &vault.ConflictError{What: it.ID, Current: v.rev})
 		}

@@ -38,6 +38,7 @@ var _ interface {
 	vault.Vault
 	vault.Trasher
 	vault.Checker
+	vault.Discarder
 	vault.Queuer
 	vault.Tagger
 	vault.Snapshotter

@@ -22,8 +22,9 @@ import (
 type change struct {
 	vault.Change
 
-	purge []vault.Ref // out of the trash, for good
-	fresh map[string]bool
+	purge  []vault.Ref // out of the trash, for good
+	wrecks []string    // ids of what does not read, out for good
+	fresh  map[string]bool
 }
 
 // prepare gives new items their ids and refuses what cannot be written.
@@ -253,20 +254,7 @@ func (b *box) apply(tx kv.Tx, k *opened, content *Blob, c change, d *draft) erro
 			return err
 		}
 	}
-	for _, r := range c.purge {
-		e, err := b.at(tx, k, r)
-		if err != nil {
-			return err
-		}
-		if e.head.Deleted.IsZero() {
-			return fmt.Errorf("item %s is not in the trash: %w", r.ID, vault.ErrInvalid)
-		}
-		if err := content.Remove(e.head.ID); err != nil {
-			return err
-		}
-		d.gone = append(d.gone, b.localID(e.head.ID))
-	}
-	return nil
+	return b.takeOut(tx, k, content, c, d)
 }
 
 func (b *box) applyPut(tx kv.Tx, k *opened, content *Blob, p vault.Put, d *draft) error {

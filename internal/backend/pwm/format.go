@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -211,21 +210,27 @@ func (b *Blob) Put(it vault.Item) error {
 	return nil
 }
 
-// Remove takes the entry with this id out, or returns vault.ErrNotFound. Another
-// one that was damaged because it has the same id stays so.
+// Remove takes the entry with this id out, or returns vault.ErrNotFound.
 func (b *Blob) Remove(id string) error {
 	i, ok := b.places[id]
 	if !ok {
 		return fmt.Errorf("entry %s: %w", id, vault.ErrNotFound)
 	}
-	b.entries = slices.Delete(b.entries, i, i+1)
-	delete(b.places, id)
-	for id, at := range b.places {
-		if at > i {
-			b.places[id] = at - 1
+	b.drop(map[int]bool{i: true})
+	return nil
+}
+
+// drop takes the entries at these places out. One that was damaged because one
+// of them had its id reads then.
+func (b *Blob) drop(doomed map[int]bool) {
+	all := b.entries
+	b.entries = make([]entry, 0, len(all))
+	clear(b.places)
+	for i, e := range all {
+		if !doomed[i] {
+			b.add(e.raw)
 		}
 	}
-	return nil
 }
 
 // Bytes returns the plaintext. More than MaxBlob is vault.ErrInvalid.

@@ -154,7 +154,7 @@ func (a *account) putListed(tx kv.Tx, id seal.ID, i api.Info, rollback bool) (fa
 		if err := a.believe(tx, id); err != nil {
 			return nil, err
 		}
-		known = false
+		known, v.Wrap = false, nil // it may have another key as well: the password has to open the one that is there
 	}
 	if known && i.Version < pin.Revision {
 		if !there {
@@ -176,7 +176,9 @@ func (a *account) putListed(tx kv.Tx, id seal.ID, i api.Info, rollback bool) (fa
 	if !ok {
 		return nil, nil
 	}
-	m.Stale, m.Synced = m.Revision != i.Version, a.d.Now()
+	// One that was rolled back may have come to the same version again since.
+	moved := !i.UpdatedAt.IsZero() && !m.Updated.IsZero() && i.UpdatedAt.UnixMilli() != m.Updated.UnixMilli()
+	m.Stale, m.Synced = moved || m.Revision != i.Version, a.d.Now()
 	return nil, a.place.PutMark(tx, id, m)
 }
 

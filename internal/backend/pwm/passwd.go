@@ -157,17 +157,8 @@ func (b *box) Purge(ctx context.Context, list []vault.Ref) error {
 	if b.a.d.Service.Offline {
 		return backend.ErrOffline
 	}
-	if len(list) > 0 {
-		err := b.turn(ctx, func() error {
-			_, _, err := b.commit(ctx, change{purge: list})
-			return err
-		})
-		if err != nil {
-			return translate(err)
-		}
+	if len(list) == 0 {
+		return b.scrub(ctx)
 	}
-	if s, ok := b.a.state().(interface{ Scrub(context.Context) error }); ok {
-		return translate(s.Scrub(ctx))
-	}
-	return nil
+	return b.remove(ctx, change{purge: list})
 }

@@ -62,7 +62,10 @@ func TestRollback(t *testing.T) {
 	newer.Version = seen.Version + 1
 	same := old
 	same.Version = seen.Version
-	for what, lie := range map[string]blobs.Vault{"an older version": old, "an older blob as the next version": newer} {
+	for what, lie := range map[string]blobs.Vault{
+		"an older version": old, "an older blob as the next version": newer, "an older blob as the same version": same,
+	} {
+		w.wait(time.Second)
 		w.set("work", lie)
 		a := h.fresh()
 		id := h.info(h.account(), "work").ID

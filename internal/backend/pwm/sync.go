@@ -83,7 +83,7 @@ func (b *box) fresh(ctx context.Context) error {
 func (b *box) store(ctx context.Context, k *opened, f fetched, mine bool) error {
 	content, err := OpenBlob(k.key, f.blob.IV, f.blob.Data)
 	if err != nil {
-		return b.unreadable(ctx, f, err)
+		return b.unreadable(ctx, k, f, err)
 	}
 	lines := b.linesOf(content)
 	return b.a.state().Update(ctx, func(tx kv.Tx) error {
@@ -142,16 +142,25 @@ func (b *box) refuse(tx kv.Tx, f fetched, mine bool) error {
 	return nil
 }
 
-// unreadable says why a blob does not open: with another wrap it has a new key,
-// which takes the password.
-func (b *box) unreadable(ctx context.Context, f fetched, err error) error {
+// unreadable says why a blob does not open. With another wrap it has another
+// key: an alarm where the one at hand is what this machine has seen, else the
+// password opens it.
+func (b *box) unreadable(ctx context.Context, k *opened, f fetched, err error) error {
 	var v device.Vault
+	var pin device.Pin
+	var known bool
 	verr := b.a.state().View(ctx, func(tx kv.Tx) (err error) {
-		v, err = b.a.vaultOf(tx, b.id)
+		if v, err = b.a.vaultOf(tx, b.id); err != nil {
+			return err
+		}
+		pin, known, err = b.a.place.Pin(tx, b.id)
 		return err
 	})
-	if verr == nil && len(v.Wrap) > 0 && string(v.Wrap) != string(f.listed.Wrap) {
-		return fmt.Errorf("vault %q has another key since this session was opened: %w", b.name, vault.ErrLocked)
+	switch {
+	case verr != nil || string(v.Wrap) == string(f.listed.Wrap):
+		return fmt.Errorf("vault %q: %w", b.name, err)
+	case known && pin.Check == k.check:
+		return older(backend.ChangedKey, b.name, "the service shows another key than this machine has seen")
 	}
-	return fmt.Errorf("vault %q: %w", b.name, err)
+	return fmt.Errorf("vault %q has another key since this session was opened: %w", b.name, vault.ErrLocked)
 }

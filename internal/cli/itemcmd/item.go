@@ -48,8 +48,8 @@ func find(ctx context.Context, a *app.App, v vault.Vault, info backend.Info, nam
 
 // object is an entry as it is printed.
 func object(info backend.Info, e vault.Entry) output.Object {
-	return output.Object{
+	o := output.Object{
 		{Name: "id", Value: e.ID}, {Name: "vault", Value: info.Name}, {Name: "name", Value: e.Name}, {Name: "type", Value: e.Type},
-		{Name: "created_at", Value: e.Created}, {Name: "updated_at", Value: e.Updated},
 	}
+	return o.WithTime("created_at", e.Created).WithTime("updated_at", e.Updated)
 }

@@ -126,7 +126,7 @@ func (o *showOptions) sheet(info backend.Info, it vault.Item) output.Object {
 	if len(it.Tags) > 0 {
 		obj = obj.With("tags", it.Tags)
 	}
-	return obj.With("created_at", it.Created).With("updated_at", it.Updated).With("id", it.ID)
+	return obj.WithTime("created_at", it.Created).WithTime("updated_at", it.Updated).With("id", it.ID)
 }
 
 // document is the item as an object.

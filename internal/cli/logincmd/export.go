@@ -16,7 +16,8 @@ func newProfileExport(a *app.App) *cobra.Command {
 		Long: "Print the profile as a file for --profile ./FILE on a machine that keeps nothing, such as a CI job: address, account, and\n" +
 			"what this machine has seen of keys and vaults. It holds no secret and can stand in a repository.\n\n" +
 			"Used from a file, nothing is written there, the master password comes from a source, and what the service shows has to\n" +
-			"match: another key, a weaker key derivation or an older vault is status 10.",
+			"match: another key, a weaker key derivation or an older vault is status 10. A profile of a pwm service, where a token logs\n" +
+			"in and not the password, is status 2.",
 		Example: "  keyhold profile export -o ci.yaml\n" +
 			"  KEYHOLD_PASSWORD_FILE=/run/secrets/kh keyhold --profile ./ci.yaml run --env-file ci.env -- make release",
 		Args:              args.None(),

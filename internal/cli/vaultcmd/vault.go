@@ -87,9 +87,9 @@ func object(i backend.Info) output.Object {
 	case i.NeedsRekey:
 		state = "needs rekey"
 	}
-	return output.Object{
+	o := output.Object{
 		{Name: "id", Value: i.ID}, {Name: "name", Value: i.Name}, {Name: "default", Value: i.Default}, {Name: "state", Value: state},
 		{Name: "role", Value: i.Role}, {Name: "shared", Value: i.Shared},
-		{Name: "created_at", Value: i.Created}, {Name: "updated_at", Value: i.Updated},
 	}
+	return o.WithTime("created_at", i.Created).WithTime("updated_at", i.Updated)
 }
