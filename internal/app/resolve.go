@@ -181,7 +181,7 @@ func (a *App) OpenRef(ctx context.Context, r ref.Ref) (vault.Vault, backend.Info
 	}
 	v, err := account.Vault(ctx, info.ID)
 	if err != nil {
-		return nil, backend.Info{}, fmt.Errorf("vault %q: %w", info.Name, err)
+		return nil, backend.Info{}, ofVault(info.Name, err)
 	}
 	return v, info, nil
 }

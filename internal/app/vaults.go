@@ -118,9 +118,18 @@ func (a *App) OpenVault(ctx context.Context, name string) (vault.Vault, backend.
 	case errors.Is(err, backend.ErrNotAccepted):
 		return nil, backend.Info{}, &NotFoundError{What: "accepted vault", Name: info.Name, Try: "keyhold vault accept " + Quote(info.Name), Kind: backend.ErrNotAccepted}
 	case err != nil:
-		return nil, backend.Info{}, fmt.Errorf("vault %q: %w", info.Name, err)
+		return nil, backend.Info{}, ofVault(info.Name, err)
 	}
 	return v, info, nil
+}
+
+// ofVault names the vault in front of an error whose text does not begin so.
+func ofVault(name string, err error) error {
+	prefix := fmt.Sprintf("vault %q", name)
+	if strings.HasPrefix(err.Error(), prefix) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", prefix, err)
 }
 
 // Elsewhere returns the names of the other open vaults of the profile that

@@ -159,7 +159,7 @@ func (o *serveOptions) run(ctx context.Context) (err error) {
 	values := secretsstore.New(secretsstore.Deps{
 		Store: db, Keys: keys.stores, Now: o.Now, Rand: o.Rand, Log: log, Gone: store.Scrub, Proxies: o.trusted,
 	})
-	sealed := pwm.New(pwm.Deps{Store: db, Now: o.Now, Rand: o.Rand, Log: log})
+	sealed := pwm.New(pwm.Deps{Store: db, Now: o.Now, Rand: o.Rand, Log: log, Proxies: o.trusted})
 	mine := admin.New(admin.Deps{Store: db, Copy: store.Copy, Keys: keys.accounts, Now: o.Now, Rand: o.Rand})
 	if err := o.announce(public); err != nil {
 		return err

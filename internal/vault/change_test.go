@@ -319,6 +319,7 @@ func TestErrors(t *testing.T) {
 		want string
 	}{
 		{&vault.ConflictError{What: "the vault", Base: 1, Current: 3}, "the vault changed meanwhile (revision 1, now 3)"},
+		{&vault.ConflictError{What: "the vault", Base: 3, Current: 3}, "the vault changed meanwhile"},
 		{&vault.AmbiguousError{Name: "a\nb", Entries: make([]vault.Entry, 2)}, `2 items are named "a\nb"`},
 		{&vault.DamagedError{ID: "i", Err: cause}, "item i is damaged: cause"},
 		{&vault.DamagedError{ID: "i", Name: "n", Err: cause}, `item "n" (i) is damaged: cause`},

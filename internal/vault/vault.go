@@ -44,6 +44,9 @@ type ConflictError struct {
 }
 
 func (e *ConflictError) Error() string {
+	if e.Base == e.Current {
+		return e.What + " changed meanwhile"
+	}
 	return fmt.Sprintf("%s changed meanwhile (revision %d, now %d)", e.What, e.Base, e.Current)
 }
 

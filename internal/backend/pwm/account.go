@@ -144,7 +144,7 @@ func (a *account) info(tx kv.Tx, v device.Vault) backend.Info {
 func (a *account) keyOf(tx kv.Tx, v device.Vault) (opened, error) {
 	key, ok := a.keySet().of[v.ID]
 	if !ok {
-		return opened{}, fmt.Errorf("vault %q is not open, its master password is another one: %w", v.Name, vault.ErrLocked)
+		return opened{}, fmt.Errorf("vault %q is not open: it has another master password, or is newer than this session: %w", v.Name, vault.ErrLocked)
 	}
 	pin, known, err := a.place.Pin(tx, v.ID)
 	if err != nil {

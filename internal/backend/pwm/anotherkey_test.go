@@ -50,3 +50,24 @@ func TestAnotherKey(t *testing.T) {
 		h.want(h.open(h.fresh(), "work"), "new", "2")
 	}
 }
+
+// TestGone has a vault deleted elsewhere: who writes to it learns that, and it
+// is not read any more.
+func TestGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.home(t).login().with("default", "work")
+	v := h.open(h.account(), "work")
+	h.put(v, "mail", "1")
+	other := w.home(t).login()
+	a := other.account()
+	if err := a.(backend.Deleter).DeleteVault(t.Context(), other.info(a, "work").ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := v.Commit(t.Context(), vault.Change{Put: []vault.Put{{Item: login("new", "1")}}}); !errors.Is(err, vault.ErrNotFound) {
+		t.Errorf("a write: %v", err)
+	}
+	if _, err := v.Lookup(t.Context(), "mail"); !errors.Is(err, vault.ErrNotFound) {
+		t.Errorf("a read after that: %v", err)
+	}
+}

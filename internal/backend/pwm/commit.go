@@ -337,6 +337,8 @@ func (b *box) send(ctx context.Context, k *opened, d draft) (again bool, err err
 		case errors.Is(err, client.ErrConflict):
 		case ctx.Err() != nil:
 			return false, err
+		case errors.Is(err, client.ErrNotFound): // the list says more, before the next read
+			return false, err
 		case unsent(err): // the mirror is what it was
 			return false, errors.Join(err, b.setStale(ctx, false))
 		}

@@ -214,8 +214,12 @@ func (v driver) logout(ctx context.Context, d backend.Deps) error {
 	}
 	if _, err := s.load(ctx); err == nil && !d.Service.Offline {
 		err := s.api.Session.Logout(ctx)
-		if err != nil && !mirror.Unreachable(err) && !errors.Is(err, client.ErrUnauthenticated) && !errors.Is(err, client.ErrNotFound) {
+		switch {
+		case err == nil, mirror.Unreachable(err), errors.Is(err, client.ErrUnauthenticated), errors.Is(err, client.ErrNotFound):
+		case ctx.Err() != nil:
 			return translate(err)
+		default:
+			s.warn("logout_refused", "the service does not end this login, whose token is forgotten here: "+err.Error())
 		}
 	}
 	if err := d.Device.DeleteToken(ctx, tokenService); err != nil {

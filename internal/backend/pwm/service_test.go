@@ -468,6 +468,24 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestLogoutRefused has a service that does not end the session.
+func TestLogoutRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h := w.home(t).login()
+	w.lying(func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		rw.Header().Set("Content-Type", "application/json")
+		rw.WriteHeader(http.StatusForbidden)
+		_, _ = rw.Write([]byte(`{"error":"Forbidden","code":"FORBIDDEN"}`))
+	})
+	if err := h.driver.Logout(t.Context(), h.deps); err != nil || !slices.Contains(h.warned, "logout_refused") {
+		t.Errorf("Logout: %v, warned of %v", err, h.warned)
+	}
+	if _, err := h.driver.Describe(t.Context(), h.deps); !errors.Is(err, backend.ErrNoAccount) {
+		t.Errorf("after it: %v", err)
+	}
+}
+
 func TestExpiredToken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

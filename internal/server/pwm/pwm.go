@@ -13,12 +13,15 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/secret"
+	doors "github.com/keyhold/keyhold/internal/server"
+	"github.com/keyhold/keyhold/internal/service/blobs"
 	"github.com/keyhold/keyhold/internal/service/tokens"
 )
 
@@ -29,6 +32,9 @@ const (
 	TokenTime = 7 * 24 * time.Hour
 	// maxBody is for 25 MiB in base64, and what is around it.
 	maxBody = 36 << 20
+	// loginsPerMinute is how many CLI sessions one address may begin: too few to
+	// take all those that may wait at once.
+	loginsPerMinute = 60
 )
 
 // Deps is what the API needs.
@@ -37,13 +43,19 @@ type Deps struct {
 	Now   func() time.Time
 	Rand  io.Reader
 	Log   *slog.Logger // gets faults; never a token, nor what a body says
+
+	Proxies []netip.Prefix // whose X-Forwarded-For is believed
 }
 
-type server struct{ Deps }
+type server struct {
+	Deps
+
+	logins *doors.Limiter
+}
 
 // New returns the API. It serves paths that start with /pwm/.
 func New(d Deps) http.Handler {
-	s := &server{d}
+	s := &server{d, doors.NewLimiter(loginsPerMinute, d.Now)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /pwm/vault", s.signedIn(s.list))
 	mux.HandleFunc("POST /pwm/vault", s.signedIn(s.create))
@@ -51,10 +63,10 @@ func New(d Deps) http.Handler {
 	mux.HandleFunc("GET /pwm/vault/{name...}", s.signedIn(s.get))
 	mux.HandleFunc("PUT /pwm/vault/{name...}", s.signedIn(s.update))
 	mux.HandleFunc("DELETE /pwm/vault/{name...}", s.signedIn(s.remove))
-	mux.HandleFunc("POST /pwm/auth/cli/session", s.open(s.begin))
+	mux.HandleFunc("POST /pwm/auth/cli/session", s.open(s.limited(s.begin)))
 	mux.HandleFunc("GET /pwm/auth/cli/session/{id}", s.open(s.poll))
 	mux.HandleFunc("GET /pwm/auth/session/status", s.signedIn(s.status))
-	mux.HandleFunc("POST /pwm/auth/session/logout", s.signedIn(s.logout))
+	mux.HandleFunc("POST /pwm/auth/session/logout", s.known(s.logout)) // with a token for reading alone, too
 	mux.HandleFunc("/", s.open(func(*http.Request) (int, any, error) { return 0, nil, errNoRoute }))
 	return mux
 }
@@ -74,13 +86,30 @@ func (s *server) open(h handler) http.HandlerFunc {
 	}
 }
 
-// signedIn serves who has a token, and reads no body of anybody else.
-func (s *server) signedIn(h func(*http.Request, tokens.Token) (int, any, error)) http.HandlerFunc {
+// limited refuses who calls too often.
+func (s *server) limited(h handler) handler {
+	return func(r *http.Request) (int, any, error) {
+		if _, ok := s.logins.Allow(doors.Client(r, s.Proxies)); !ok {
+			return 0, nil, blobs.ErrBusy
+		}
+		return h(r)
+	}
+}
+
+// known serves who has a token, and reads no body of anybody else.
+func (s *server) known(h func(*http.Request, tokens.Token) (int, any, error)) http.HandlerFunc {
 	return s.open(func(r *http.Request) (int, any, error) {
 		t, err := s.authenticate(r)
 		if err != nil {
 			return 0, nil, err
 		}
+		return h(r, t)
+	})
+}
+
+// signedIn is known, with tokens for reading alone where something changes refused.
+func (s *server) signedIn(h func(*http.Request, tokens.Token) (int, any, error)) http.HandlerFunc {
+	return s.known(func(r *http.Request, t tokens.Token) (int, any, error) {
 		if t.ReadOnly && r.Method != http.MethodGet {
 			return 0, nil, errReadOnly
 		}
