@@ -39,7 +39,7 @@ func NewSignals() *Signals {
 	s := &Signals{caught: make(chan os.Signal, 8)}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.catch = sync.OnceFunc(func() {
-		signal.Notify(s.caught, stopping...)
+		notify(s.caught, stopping)
 		go func() {
 			for got := range s.caught {
 				if m, ok := got.(mark); ok {
@@ -56,6 +56,17 @@ func NewSignals() *Signals {
 		}()
 	})
 	return s
+}
+
+// notify has signals come through c, but for those that are ignored: nohup, or a
+// script for what it runs in the background, had the process start so. They stay
+// ignored, here and in a child, and cannot end the process in Die.
+func notify(c chan<- os.Signal, list []os.Signal) {
+	for _, s := range list {
+		if !signal.Ignored(s) {
+			signal.Notify(c, s)
+		}
+	}
 }
 
 // Context returns a context that ends when a signal was caught.
@@ -85,7 +96,7 @@ func (s *Signals) Lend() func() {
 	s.Catch()
 	s.child.Store(true)
 	c := make(chan os.Signal, 1)
-	signal.Notify(c, keys...)
+	notify(c, keys)
 	return func() {
 		signal.Stop(c) // returns when those that came are in the channels
 		m := make(mark)

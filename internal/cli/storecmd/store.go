@@ -108,7 +108,11 @@ func (p *place) find(ctx context.Context, acc *app.StoreAccount, name string) (s
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) == 0 && name == "":
-		return secretsstore.Store{}, &hintError{fmt.Errorf("there is no store %s: %w", acc.Whose(), vault.ErrNotFound), "keyhold store create default_secrets_store" + flag}
+		try := "keyhold store create default_secrets_store"
+		if p.system {
+			try = "keyhold store create --help" // it takes a number, which is not known here
+		}
+		return secretsstore.Store{}, &hintError{fmt.Errorf("there is no store %s: %w", acc.Whose(), vault.ErrNotFound), try}
 	case len(found) == 0:
 		return secretsstore.Store{}, &app.NotFoundError{What: "store", Name: name, Try: "keyhold store list" + flag, Kind: vault.ErrNotFound}
 	}
