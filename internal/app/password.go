@@ -135,6 +135,18 @@ func (a *App) promptError(err error) error {
 	return err
 }
 
+// AskSecret asks for a secret without echo. The end of the input is ErrDeclined.
+func (a *App) AskSecret(ctx context.Context, prompt string) (secret.String, error) {
+	answer, err := a.Prompt.Secret(ctx, prompt)
+	return answer, a.promptError(err)
+}
+
+// AskLine asks for a line. The end of the input is ErrDeclined.
+func (a *App) AskLine(ctx context.Context, prompt string) (string, error) {
+	answer, err := a.Prompt.Line(ctx, prompt)
+	return answer, a.promptError(err)
+}
+
 // NewPassword returns the master password of a new account: from its source as
 // it is, else asked for twice.
 func (a *App) NewPassword(ctx context.Context, profile, what string) (secret.String, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/keyhold/keyhold/internal/app"
@@ -124,10 +123,7 @@ func (g *gatherer) askOne(ctx context.Context, as assignment, it *vault.Item) ([
 	}
 	prompt := fmt.Sprintf("%s of %s: ", as.name, output.Safe(g.item))
 	for {
-		pw, err := g.app.Prompt.Secret(ctx, prompt)
-		if errors.Is(err, io.EOF) {
-			return nil, app.ErrDeclined
-		}
+		pw, err := g.app.AskSecret(ctx, prompt)
 		if err != nil {
 			return nil, err
 		}

@@ -82,7 +82,7 @@ func (p *placeFlags) complete(ctx context.Context, a *app.App) error {
 		if !a.CanAsk() {
 			return &app.MissingError{What: m.flag + " is missing, and nobody can be asked", Try: a.Again(m.flag + " VALUE")}
 		}
-		answer, err := a.Prompt.Line(ctx, m.prompt)
+		answer, err := a.AskLine(ctx, m.prompt)
 		if err != nil {
 			return err
 		}

@@ -43,7 +43,7 @@ func (t *tokenFlags) read(ctx context.Context, a *app.App, prompt string) (secre
 	case !a.CanAsk():
 		return secret.String{}, &app.MissingError{What: "the token is missing, and nobody can be asked", Try: a.Again("--token-stdin")}
 	default:
-		s, err := a.Prompt.Secret(ctx, prompt)
+		s, err := a.AskSecret(ctx, prompt)
 		if err != nil {
 			return secret.String{}, err
 		}

@@ -110,7 +110,7 @@ func (s *source) read(ctx context.Context, name string) (secret.Bytes, error) {
 		return value, &app.MissingError{What: "the value is missing, and nobody can be asked", Try: s.app.Again("-")}
 	default:
 		var typed secret.String
-		typed, err = s.app.Prompt.Secret(ctx, fmt.Sprintf("Value of %s: ", args.Quote(name)))
+		typed, err = s.app.AskSecret(ctx, fmt.Sprintf("Value of %s: ", args.Quote(name)))
 		value = typed.Bytes()
 	}
 	if err != nil {
