@@ -404,7 +404,7 @@ func TestPwm_foreignMembers(t *testing.T) {
 	run("cp", "kh://work@default/mail", "one", "--to-vault", "personal@here")
 	run("cp", "kh://personal@here/one", "two", "--to-vault", "personal@team")
 	run("cp", "kh://personal@team/two", "three", "--to-vault", "work@default")
-	if out := run("read", "kh://work/three/password"); strings.TrimSpace(out) != "hunter2" {
+	if out := run("get", "three", "-f", "password", "--vault", "work"); strings.TrimSpace(out) != "hunter2" {
 		t.Errorf("the password is %q", out)
 	}
 	b.blob(t, "work", func(plain string) string {
