@@ -74,7 +74,7 @@ func (a *App) SignedIn(ctx context.Context, profile string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	login, err := loginOf(ctx, deps.Device)
+	login, err := deps.Device.ReadLogin(ctx)
 	if err == nil {
 		var t device.Token
 		t, err = deps.Device.Token(ctx, vaultService, login.Origin)
@@ -140,14 +140,6 @@ func (a *App) remembered(ctx context.Context, profile string, fn func(kv.Tx, dev
 // vaultService is what the tokens of vaults are kept under.
 const vaultService = "vault"
 
-func loginOf(ctx context.Context, d *device.Account) (l device.Login, err error) {
-	err = d.State().View(ctx, func(tx kv.Tx) error {
-		l, err = d.Login(tx)
-		return err
-	})
-	return l, err
-}
-
 // renameAccount has the account of a bound profile stand under another profile:
 // the new records are there before the old ones, which it returns, go.
 func (a *App) renameAccount(ctx context.Context, name, to string) (*device.Account, error) {
@@ -159,7 +151,7 @@ func (a *App) renameAccount(ctx context.Context, name, to string) (*device.Accou
 	if err != nil {
 		return nil, err
 	}
-	login, err := loginOf(ctx, from.Device)
+	login, err := from.Device.ReadLogin(ctx)
 	if errors.Is(err, device.ErrNoLogin) {
 		return from.Device, nil
 	}
@@ -186,7 +178,7 @@ func (a *App) deleteAccount(ctx context.Context, profile string) error {
 	if err != nil {
 		return err
 	}
-	login, err := loginOf(ctx, deps.Device)
+	login, err := deps.Device.ReadLogin(ctx)
 	if errors.Is(err, device.ErrNoLogin) {
 		return nil
 	}

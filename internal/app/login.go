@@ -173,7 +173,7 @@ func emailOf(ctx context.Context, d backend.Deps, said string) (string, error) {
 	if said != "" {
 		return said, nil
 	}
-	l, err := loginOf(ctx, d.Device)
+	l, err := d.Device.ReadLogin(ctx)
 	return strings.ToLower(l.Email), err
 }
 
@@ -337,7 +337,7 @@ func (a *App) Logout(ctx context.Context, forget bool) error {
 			Try:     "keyhold lock",
 		}
 	}
-	login, known := loginOf(ctx, deps.Device)
+	login, known := deps.Device.ReadLogin(ctx)
 	if err := driver.Logout(ctx, deps); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -115,6 +116,15 @@ func (a *Account) PutLogin(tx kv.Tx, l Login) error {
 	w.Bytes(l.SealedRSA)
 	w.Time(l.At)
 	return tx.Put(loginKey(a.profile), w.Record())
+}
+
+// ReadLogin is Login in a transaction of its own.
+func (a *Account) ReadLogin(ctx context.Context) (l Login, err error) {
+	err = a.State().View(ctx, func(tx kv.Tx) error {
+		l, err = a.Login(tx)
+		return err
+	})
+	return l, err
 }
 
 // DeleteLogin forgets the login answer. Pins and marks stay.

@@ -61,21 +61,34 @@ func (a *account) Vaults(ctx context.Context) ([]backend.Info, error) {
 }
 
 // withLost adds the vaults whose keys are at hand and which a damaged store has
-// lost from sight. A vault that is missing from a sound store was deleted.
+// lost from sight. A vault that is missing from a sound store was deleted: its
+// key leaves the session, so that the store is not read for it again.
 func (a *account) withLost(ctx context.Context, infos []backend.Info) ([]backend.Info, error) {
-	var lost []backend.Info
+	var lost []seal.ID
 	for _, e := range a.keys.Vaults {
 		if !slices.ContainsFunc(infos, func(i backend.Info) bool { return i.ID == e.Vault.String() }) {
-			lost = append(lost, a.info(vaults.Vault{ID: e.Vault}))
+			lost = append(lost, e.Vault)
 		}
 	}
 	if len(lost) == 0 {
 		return infos, nil
 	}
-	if err := checkPages(ctx, a.d.Store); !errors.Is(err, kv.ErrDamaged) {
-		return infos, err
+	err := checkPages(ctx, a.d.Store)
+	if errors.Is(err, kv.ErrDamaged) {
+		for _, id := range lost {
+			infos = append(infos, a.info(vaults.Vault{ID: id}))
+		}
+		return infos, nil
 	}
-	return append(infos, lost...), nil
+	if err == nil {
+		_ = a.keep(ctx, func(s seal.KeySet) seal.KeySet { // else it is tried by the next one
+			for _, id := range lost {
+				s = s.Without(id)
+			}
+			return s
+		})
+	}
+	return infos, err
 }
 
 func (a *account) info(v vaults.Vault) backend.Info {

@@ -9,6 +9,7 @@ import (
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/kv/memory"
+	"github.com/keyhold/keyhold/internal/seal"
 	"github.com/keyhold/keyhold/internal/vault"
 )
 
@@ -83,6 +84,10 @@ func TestVaults_lost(t *testing.T) {
 		h := newHome(t, memory.New())
 		h.deps.Store = &torn{DB: memory.New(), check: check}
 		infos, err := h.account().Vaults(t.Context())
+		set, perr := seal.ParseKeySet(h.keys.Reveal())
+		if perr != nil || (len(set.Vaults) == 0) != (check == nil) {
+			t.Errorf("Check = %v: the session has %d keys, %v", check, len(set.Vaults), perr)
+		}
 		switch {
 		case check == nil && (err != nil || len(infos) != 0): // it was deleted
 			t.Errorf("a sound store: %v, %v", infos, err)

@@ -25,6 +25,11 @@ type Freshness struct {
 	gaveUp bool
 }
 
+// NewFreshness is that of an invocation that begins now.
+func NewFreshness(d backend.Deps, patience time.Duration) *Freshness {
+	return &Freshness{Service: d.Service, Now: d.Now, Began: d.Now(), Patience: patience, Warn: d.Warn}
+}
+
 // GaveUp reports whether the service did not answer in time, and there was a copy.
 func (f *Freshness) GaveUp() bool {
 	f.mu.Lock()

@@ -48,7 +48,7 @@ func (v driver) account(d backend.Deps, l device.Login, k keys) (*account, error
 		return nil, err
 	}
 	k.user = l.User
-	return &account{service: s, Freshness: s.freshness(), login: l, place: l.Place(), keys: k, faults: map[seal.ID]error{}}, nil
+	return &account{service: s, Freshness: mirror.NewFreshness(d, s.patience), login: l, place: l.Place(), keys: k, faults: map[seal.ID]error{}}, nil
 }
 
 func (a *account) state() kv.DB { return a.d.Device.State() }

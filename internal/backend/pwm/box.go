@@ -19,11 +19,10 @@ import (
 type box struct {
 	mirror.Reader
 
-	a      *account
-	id     seal.ID
-	name   string
-	mirror [16]byte               // its id in itemdb
-	open   atomic.Pointer[opened] // nil once it is closed
+	a    *account
+	id   seal.ID
+	name string
+	open atomic.Pointer[opened] // nil once it is closed
 }
 
 // An opened is the key of a vault that is open.
@@ -146,7 +145,7 @@ func (b *box) ensure(ctx context.Context, g glance) error {
 
 // turn runs fn while no other process of this home works on the vault.
 func (b *box) turn(ctx context.Context, fn func() error) error {
-	unlock, err := b.a.d.Device.Lock(ctx, fmt.Sprintf("vault-%x", b.mirror))
+	unlock, err := b.a.d.Device.Lock(ctx, fmt.Sprintf("vault-%x", b.Mirror))
 	if err != nil {
 		return err
 	}
@@ -157,7 +156,7 @@ func (b *box) turn(ctx context.Context, fn func() error) error {
 // Queue is not the turn: who reads a second vault while he waits here keeps
 // nobody from his.
 func (b *box) Queue(ctx context.Context) (leave func(), err error) {
-	leave, err = b.a.d.Device.Lock(ctx, fmt.Sprintf("queue-%x", b.mirror))
+	leave, err = b.a.d.Device.Lock(ctx, fmt.Sprintf("queue-%x", b.Mirror))
 	return leave, translate(err)
 }
 

@@ -52,11 +52,11 @@ func (b *box) checkItems(ctx context.Context, k *opened, progress func(done, tot
 	err = b.a.state().View(ctx, func(tx kv.Tx) error {
 		ids = nil
 		clear(faults)
-		for _, p := range itemdb.Check(tx, b.mirror) {
+		for _, p := range itemdb.Check(tx, b.Mirror) {
 			faults[p.Item] = append(faults[p.Item], p.Fault.String())
 			ids = append(ids, p.Item)
 		}
-		for id := range itemdb.Known(tx, b.mirror, itemdb.Names()) {
+		for id := range itemdb.Known(tx, b.Mirror, itemdb.Names()) {
 			ids = append(ids, id)
 		}
 		return nil
@@ -109,7 +109,7 @@ func (b *box) checkItem(tx kv.Tx, k *opened, id seal.ID, what []string) (vault.P
 		what = append(what, fmt.Sprint(err))
 	default:
 		p.Name = it.Name
-		if rec, _, _ := itemdb.Get(tx, b.mirror, itemdb.ID(id)); rec.Index != k.NameIndex(it.Name) {
+		if rec, _, _ := itemdb.Get(tx, b.Mirror, itemdb.ID(id)); rec.Index != k.NameIndex(it.Name) {
 			what = append(what, itemdb.StrayIndex.String())
 		}
 	}

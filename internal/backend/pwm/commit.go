@@ -221,7 +221,7 @@ func (b *box) contains(tx kv.Tx, c change) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if _, ok, err := itemdb.Get(tx, b.mirror, itemdb.ID(iid)); err != nil || ok {
+		if _, ok, err := itemdb.Get(tx, b.Mirror, itemdb.ID(iid)); err != nil || ok {
 			return ok, err
 		}
 	}
@@ -272,7 +272,7 @@ func (b *box) applyPut(tx kv.Tx, k *opened, content *Blob, p vault.Put, d *draft
 			return err
 		}
 		own = e.head.ID
-	} else if rec, ok, err := itemdb.Get(tx, b.mirror, itemdb.ID(id)); err == nil && ok {
+	} else if rec, ok, err := itemdb.Get(tx, b.Mirror, itemdb.ID(id)); err == nil && ok {
 		return &vault.ConflictError{What: "item " + own, Current: vault.Revision(rec.Revision)}
 	}
 	it := p.Item
@@ -310,7 +310,7 @@ func (b *box) unique(tx kv.Tx, k *opened, p vault.Put) error {
 	if !p.Unique {
 		return nil
 	}
-	for rec, err := range itemdb.Lookup(tx, b.mirror, k.NameIndex(p.Item.Name)) {
+	for rec, err := range itemdb.Lookup(tx, b.Mirror, k.NameIndex(p.Item.Name)) {
 		if err != nil {
 			return err
 		}
@@ -369,7 +369,7 @@ func (b *box) took(ctx context.Context, k *opened, d draft, updated time.Time) e
 			}
 		}
 		for _, id := range d.gone {
-			if _, err := itemdb.Discard(tx, b.mirror, itemdb.ID(id)); err != nil {
+			if _, err := itemdb.Discard(tx, b.Mirror, itemdb.ID(id)); err != nil {
 				return err
 			}
 		}

@@ -59,11 +59,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // loginOf returns the login of the profile, or backend.ErrNoAccount.
-func loginOf(ctx context.Context, d backend.Deps) (l device.Login, err error) {
-	err = d.Device.State().View(ctx, func(tx kv.Tx) error {
-		l, err = d.Device.Login(tx)
-		return err
-	})
+func loginOf(ctx context.Context, d backend.Deps) (device.Login, error) {
+	l, err := d.Device.ReadLogin(ctx)
 	return l, translate(err)
 }
 

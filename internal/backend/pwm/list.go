@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/keyhold/keyhold/internal/backend"
@@ -40,7 +41,8 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 	if a.d.Service.Offline {
 		return backend.ErrOffline
 	}
-	before, err := a.pins(ctx)
+	var before map[seal.ID]device.Pin
+	err = a.state().View(ctx, func(tx kv.Tx) error { before = maps.Collect(a.place.Pins(tx)); return nil })
 	if err != nil {
 		return translate(err)
 	}
@@ -104,19 +106,6 @@ func (a *account) takeList(
 		}
 	}
 	return overtaken, nil
-}
-
-// pins returns what this home has seen of each vault.
-func (a *account) pins(ctx context.Context) (map[seal.ID]device.Pin, error) {
-	pins := map[seal.ID]device.Pin{}
-	err := a.state().View(ctx, func(tx kv.Tx) error {
-		clear(pins)
-		for id, p := range a.place.Pins(tx) {
-			pins[id] = p
-		}
-		return nil
-	})
-	return pins, err
 }
 
 // isLate reports whether a vault of the list is older than what this home has

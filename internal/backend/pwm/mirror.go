@@ -108,13 +108,13 @@ func tagsOf(l line) []string {
 // is not written again, and keeps its revision.
 func (b *box) replace(tx kv.Tx, k *opened, lines []line, revision uint64, there bool) error {
 	if !there {
-		if err := itemdb.DeleteVault(tx, b.mirror); err != nil {
+		if err := itemdb.DeleteVault(tx, b.Mirror); err != nil {
 			return err
 		}
 	}
 	left := map[itemdb.ID]bool{}
 	for _, part := range itemdb.Parts() {
-		for id := range itemdb.Known(tx, b.mirror, part) {
+		for id := range itemdb.Known(tx, b.Mirror, part) {
 			left[id] = true
 		}
 	}
@@ -130,7 +130,7 @@ func (b *box) replace(tx kv.Tx, k *opened, lines []line, revision uint64, there 
 		}
 	}
 	for id := range left {
-		if _, err := itemdb.Discard(tx, b.mirror, id); err != nil {
+		if _, err := itemdb.Discard(tx, b.Mirror, id); err != nil {
 			return err
 		}
 	}
@@ -139,11 +139,11 @@ func (b *box) replace(tx kv.Tx, k *opened, lines []line, revision uint64, there 
 
 // has reports whether the mirror has exactly that entry.
 func (b *box) has(tx kv.Tx, k *opened, l line) bool {
-	rec, found, err := itemdb.Get(tx, b.mirror, itemdb.ID(l.id))
+	rec, found, err := itemdb.Get(tx, b.Mirror, itemdb.ID(l.id))
 	if err != nil || !found || (rec.Type == damagedType) != (l.head.Err != nil) || !rec.Deleted.Equal(l.head.Deleted) {
 		return false
 	}
-	data, _, err := itemdb.Data(tx, b.mirror, itemdb.ID(l.id))
+	data, _, err := itemdb.Data(tx, b.Mirror, itemdb.ID(l.id))
 	if err != nil {
 		return false
 	}
@@ -160,7 +160,7 @@ func (b *box) put(tx kv.Tx, k *opened, l line, revision uint64) error {
 	if err != nil {
 		return err
 	}
-	return itemdb.Put(tx, b.mirror, rec, data, tags)
+	return itemdb.Put(tx, b.Mirror, rec, data, tags)
 }
 
 var (
@@ -170,7 +170,7 @@ var (
 
 // raw returns the entry that a record of the mirror is of.
 func (b *box) raw(tx kv.Tx, k *opened, id seal.ID) (itemdb.Record, entry, error) {
-	rec, found, err := itemdb.Get(tx, b.mirror, itemdb.ID(id))
+	rec, found, err := itemdb.Get(tx, b.Mirror, itemdb.ID(id))
 	if err == nil && !found {
 		return rec, entry{}, notFound("item", id.String())
 	}
@@ -184,7 +184,7 @@ func (b *box) raw(tx kv.Tx, k *opened, id seal.ID) (itemdb.Record, entry, error)
 	if err != nil {
 		return fail("", err)
 	}
-	data, ok, err := itemdb.Data(tx, b.mirror, itemdb.ID(id))
+	data, ok, err := itemdb.Data(tx, b.Mirror, itemdb.ID(id))
 	if err == nil && !ok {
 		err = errNoData
 	}

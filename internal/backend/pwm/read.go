@@ -13,9 +13,9 @@ import (
 
 // newBox makes a vault that is closed yet.
 func (a *account) newBox(id seal.ID, name string) *box {
-	b := &box{a: a, id: id, name: name, mirror: a.place.Mirror(id)}
+	b := &box{a: a, id: id, name: name}
 	b.Reader = mirror.Reader{
-		Mirror: b.mirror,
+		Mirror: a.place.Mirror(b.id),
 		View: func(ctx context.Context, fn func(kv.Tx, seal.Vault) error) error {
 			return b.view(ctx, func(tx kv.Tx, k *opened) error { return fn(tx, k) })
 		},

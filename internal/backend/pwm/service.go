@@ -92,10 +92,6 @@ func (s *service) save(ctx context.Context, t client.Secret) error {
 	return s.d.Device.SetToken(ctx, tokenService, device.Token{Origin: s.origin, Secret: secret.Of([]byte(t.Reveal()))})
 }
 
-func (s *service) freshness() *mirror.Freshness {
-	return &mirror.Freshness{Service: s.d.Service, Now: s.d.Now, Began: s.d.Now(), Patience: s.patience, Warn: s.warn}
-}
-
 // warn tells what is no error.
 func (s *service) warn(code, text string) {
 	if s.d.Warn != nil {

@@ -62,7 +62,7 @@ func (v driver) account(d backend.Deps, l device.Login, keys seal.KeySet) (*acco
 		return nil, fmt.Errorf("the session is of another account than the profile: %w", vault.ErrLocked)
 	}
 	return &account{
-		service: s, Freshness: s.freshness(), login: l, place: l.Place(), keys: keys,
+		service: s, Freshness: mirror.NewFreshness(d, s.patience), login: l, place: l.Place(), keys: keys,
 		faults: map[seal.ID]error{}, persons: map[seal.ID]person{},
 	}, nil
 }

@@ -19,10 +19,9 @@ import (
 type box struct {
 	mirror.Reader
 
-	a      *account
-	id     seal.ID
-	mirror [16]byte               // its id in itemdb
-	open   atomic.Pointer[opened] // nil once it is closed
+	a    *account
+	id   seal.ID
+	open atomic.Pointer[opened] // nil once it is closed
 }
 
 // An opened is the key of a vault that is open.
@@ -141,7 +140,7 @@ func (b *box) ensure(ctx context.Context, g glance) error {
 
 // turn runs fn while no other process of this home works on the vault.
 func (b *box) turn(ctx context.Context, fn func() error) error {
-	unlock, err := b.a.d.Device.Lock(ctx, fmt.Sprintf("vault-%x", b.mirror))
+	unlock, err := b.a.d.Device.Lock(ctx, fmt.Sprintf("vault-%x", b.Mirror))
 	if err != nil {
 		return err
 	}

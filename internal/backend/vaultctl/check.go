@@ -124,10 +124,10 @@ func (c *checker) items(ctx context.Context, k *opened, progress func(done, tota
 	err := c.a.state().View(ctx, func(tx kv.Tx) error {
 		ids = nil
 		clear(faults)
-		for _, p := range itemdb.Check(tx, c.mirror) {
+		for _, p := range itemdb.Check(tx, c.Mirror) {
 			faults[p.Item] = append(faults[p.Item], p.Fault.String())
 		}
-		for id := range itemdb.Known(tx, c.mirror, itemdb.Names()) {
+		for id := range itemdb.Known(tx, c.Mirror, itemdb.Names()) {
 			ids = append(ids, id)
 		}
 		return nil
@@ -175,8 +175,8 @@ func (c *checker) item(tx kv.Tx, k *opened, id seal.ID, what []string) (vault.Pr
 		what = append(what, damaged.Err.Error())
 	case err == nil:
 		p.Name = it.Name
-		tags, err := openTags(k, id, itemdb.Tags(tx, c.mirror, id))
-		if rec, _, _ := itemdb.Get(tx, c.mirror, id); rec.Index != k.NameIndex(it.Name) {
+		tags, err := openTags(k, id, itemdb.Tags(tx, c.Mirror, id))
+		if rec, _, _ := itemdb.Get(tx, c.Mirror, id); rec.Index != k.NameIndex(it.Name) {
 			what = append(what, itemdb.StrayIndex.String())
 		}
 		if err != nil || len(tags) > 0 && !slices.Equal(tags, it.Tags) {

@@ -149,7 +149,7 @@ func (b *box) unique(tx kv.Tx, k *opened, p vault.Put) error {
 	if !p.Unique {
 		return nil
 	}
-	for rec, err := range itemdb.Lookup(tx, b.mirror, k.NameIndex(p.Item.Name)) {
+	for rec, err := range itemdb.Lookup(tx, b.Mirror, k.NameIndex(p.Item.Name)) {
 		if err != nil {
 			return err
 		}
@@ -166,7 +166,7 @@ func (b *box) at(tx kv.Tx, r vault.Ref) error {
 	if err != nil {
 		return notFound("item", r.ID)
 	}
-	rec, ok, err := itemdb.Get(tx, b.mirror, itemdb.ID(id))
+	rec, ok, err := itemdb.Get(tx, b.Mirror, itemdb.ID(id))
 	switch {
 	case err != nil:
 		return err

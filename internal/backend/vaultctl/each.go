@@ -122,11 +122,11 @@ func (b *box) unchanged(ctx context.Context, r ref, g glance) error {
 		return err
 	}
 	return b.a.state().View(ctx, func(tx kv.Tx) error {
-		rec, ok, err := itemdb.Get(tx, b.mirror, itemdb.ID(r.id))
+		rec, ok, err := itemdb.Get(tx, b.Mirror, itemdb.ID(r.id))
 		if err != nil {
 			return err
 		}
-		data, _, err := itemdb.Data(tx, b.mirror, itemdb.ID(r.id))
+		data, _, err := itemdb.Data(tx, b.Mirror, itemdb.ID(r.id))
 		if err != nil {
 			return err
 		}
@@ -148,7 +148,7 @@ func (b *box) restore(ctx context.Context, list []ref) (done result, err error) 
 	for _, r := range list {
 		var in bool
 		err := b.a.state().View(ctx, func(tx kv.Tx) error {
-			rec, ok, err := itemdb.Get(tx, b.mirror, itemdb.ID(r.id))
+			rec, ok, err := itemdb.Get(tx, b.Mirror, itemdb.ID(r.id))
 			in = ok && !rec.Deleted.IsZero()
 			return err
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/keyhold/keyhold/internal/device"
@@ -36,9 +37,10 @@ func (a *account) syncList(ctx context.Context, believe func(seal.ID) bool) erro
 		return err
 	}
 	defer unlock()
-	before, err := a.pins(ctx)
+	var before map[seal.ID]device.Pin
+	err = a.state().View(ctx, func(tx kv.Tx) error { before = maps.Collect(a.place.Pins(tx)); return nil })
 	if err != nil {
-		return err
+		return translate(err)
 	}
 	list, err := a.list(ctx)
 	if err != nil {
@@ -97,19 +99,6 @@ func (a *account) listedNow(tx kv.Tx) (map[seal.ID]bool, error) {
 		ids[v.ID] = true
 	}
 	return ids, err
-}
-
-// pins returns the pins of all vaults.
-func (a *account) pins(ctx context.Context) (map[seal.ID]device.Pin, error) {
-	pins := map[seal.ID]device.Pin{}
-	err := a.state().View(ctx, func(tx kv.Tx) error {
-		clear(pins)
-		for id, pin := range a.place.Pins(tx) {
-			pins[id] = pin
-		}
-		return nil
-	})
-	return pins, translate(err)
 }
 
 // isLate reports whether a vault of the list is older than what this home has

@@ -13,9 +13,9 @@ import (
 
 // box makes an open vault.
 func (a *account) box(k opened) *box {
-	b := &box{a: a, id: k.entry.Vault, mirror: a.place.Mirror(k.entry.Vault)}
+	b := &box{a: a, id: k.entry.Vault}
 	b.Reader = mirror.Reader{
-		Mirror: b.mirror,
+		Mirror: a.place.Mirror(b.id),
 		View: func(ctx context.Context, fn func(kv.Tx, seal.Vault) error) error {
 			return b.view(ctx, func(tx kv.Tx, k *opened) error { return fn(tx, k) })
 		},
@@ -45,11 +45,11 @@ var errNoData = errors.New(itemdb.NoData.String())
 
 // read opens an item of the mirror.
 func (b *box) read(tx kv.Tx, k seal.Vault, id seal.ID) (vault.Item, error) {
-	rec, found, damage := itemdb.Get(tx, b.mirror, itemdb.ID(id))
+	rec, found, damage := itemdb.Get(tx, b.Mirror, itemdb.ID(id))
 	if !found && damage == nil {
 		return vault.Item{}, notFound("item", id.String())
 	}
-	data, ok, err := itemdb.Data(tx, b.mirror, itemdb.ID(id))
+	data, ok, err := itemdb.Data(tx, b.Mirror, itemdb.ID(id))
 	if err != nil {
 		return vault.Item{}, err
 	}

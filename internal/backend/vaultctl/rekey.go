@@ -178,7 +178,7 @@ func (b *box) complete(ctx context.Context, g glance, items []item) error {
 		listed[it.id] = it
 	}
 	return b.a.state().View(ctx, func(tx kv.Tx) error {
-		for rec, err := range itemdb.Records(tx, b.mirror) {
+		for rec, err := range itemdb.Records(tx, b.Mirror) {
 			if err != nil || !rec.Deleted.IsZero() {
 				continue // what is in the trash may be purged at any time
 			}
@@ -293,7 +293,7 @@ func (b *box) verified(ctx context.Context, m *meter) error {
 		return err
 	}
 	err = b.a.state().View(ctx, func(tx kv.Tx) error {
-		for rec, err := range itemdb.Records(tx, b.mirror) {
+		for rec, err := range itemdb.Records(tx, b.Mirror) {
 			if err == nil {
 				_, err = b.read(tx, k, rec.ID)
 			}

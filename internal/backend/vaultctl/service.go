@@ -234,10 +234,6 @@ func randomText(rand io.Reader) (client.Secret, error) {
 	return client.NewSecret("Aa1-" + base64.RawURLEncoding.EncodeToString(b)), nil
 }
 
-func (s *service) freshness() *mirror.Freshness {
-	return &mirror.Freshness{Service: s.d.Service, Now: s.d.Now, Began: s.d.Now(), Patience: s.patience, Warn: s.warn}
-}
-
 // warn tells what is no error.
 func (s *service) warn(code, text string) {
 	if s.d.Warn != nil {

@@ -196,7 +196,7 @@ func (b *box) fill(ctx context.Context, k *opened, items []item, parts []parts) 
 		return err
 	}
 	err = b.a.state().Update(ctx, func(tx kv.Tx) error {
-		return errors.Join(b.a.place.DeleteMark(tx, b.id), itemdb.DeleteVault(tx, b.mirror))
+		return errors.Join(b.a.place.DeleteMark(tx, b.id), itemdb.DeleteVault(tx, b.Mirror))
 	})
 	for at := 0; at < len(items) && err == nil; at += filled {
 		end := min(at+filled, len(items))
@@ -237,7 +237,7 @@ func (b *box) open1(k *opened, it item) (p parts) {
 func (b *box) replace(tx kv.Tx, items []item, parts []parts) (changed bool, err error) {
 	left := map[itemdb.ID]bool{}
 	for _, part := range itemdb.Parts() {
-		for id := range itemdb.Known(tx, b.mirror, part) {
+		for id := range itemdb.Known(tx, b.Mirror, part) {
 			left[id] = true
 		}
 	}
@@ -254,7 +254,7 @@ func (b *box) replace(tx kv.Tx, items []item, parts []parts) (changed bool, err 
 		return false, err
 	}
 	for id := range left {
-		if _, err := itemdb.Discard(tx, b.mirror, id); err != nil {
+		if _, err := itemdb.Discard(tx, b.Mirror, id); err != nil {
 			return false, err
 		}
 		if err := b.a.place.PutFlags(tx, b.id, seal.ID(id), device.Flags{}); err != nil {
@@ -280,14 +280,14 @@ func (b *box) put(tx kv.Tx, it item, p parts) (wrote bool, err error) {
 			rec.Deleted = time.Unix(0, 0)
 		}
 	}
-	old, found, err := itemdb.Get(tx, b.mirror, rec.ID)
+	old, found, err := itemdb.Get(tx, b.Mirror, rec.ID)
 	if errors.Is(err, itemdb.ErrDamaged) {
 		found, err = false, nil
 	}
 	if err != nil {
 		return false, err
 	}
-	data, _, err := itemdb.Data(tx, b.mirror, rec.ID)
+	data, _, err := itemdb.Data(tx, b.Mirror, rec.ID)
 	if err != nil {
 		return false, err
 	}
@@ -304,7 +304,7 @@ func (b *box) put(tx kv.Tx, it item, p parts) (wrote bool, err error) {
 	if same && old.Revision == rec.Revision && old.Index == rec.Index {
 		return false, nil
 	}
-	return true, itemdb.Put(tx, b.mirror, rec, it.EncryptedData, p.tags)
+	return true, itemdb.Put(tx, b.Mirror, rec, it.EncryptedData, p.tags)
 }
 
 // Sync makes mirrors current.
@@ -368,7 +368,7 @@ func (b *box) doubt(ctx context.Context, k *opened) error {
 	bad := false
 	err := b.a.state().View(ctx, func(tx kv.Tx) error {
 		bad = false
-		for rec, err := range itemdb.Records(tx, b.mirror) {
+		for rec, err := range itemdb.Records(tx, b.Mirror) {
 			if err == nil {
 				_, err = b.read(tx, k, rec.ID)
 			}

@@ -94,7 +94,7 @@ func (b *box) tookPut(tx kv.Tx, rev uint64, s sealedItem, done result, i int, ou
 	rec := itemdb.Record{
 		ID: itemdb.ID(s.id), Type: s.stored, Revision: rev, Created: now, Updated: now, Index: s.index, Name: s.name,
 	}
-	if old, ok, err := itemdb.Get(tx, b.mirror, rec.ID); err == nil && ok {
+	if old, ok, err := itemdb.Get(tx, b.Mirror, rec.ID); err == nil && ok {
 		rec.Created = old.Created
 		if done.revision == 0 {
 			rec.Revision = old.Revision + 1
@@ -113,12 +113,12 @@ func (b *box) tookPut(tx kv.Tx, rev uint64, s sealedItem, done result, i int, ou
 	}
 	*out = s.plain
 	out.Revision = rec.Revision
-	return itemdb.Put(tx, b.mirror, rec, s.data, s.tags)
+	return itemdb.Put(tx, b.Mirror, rec, s.data, s.tags)
 }
 
 // tookTrash keeps that an item went to the trash, or came out of it.
 func (b *box) tookTrash(tx kv.Tx, rev uint64, id seal.ID, done result, trashed bool) error {
-	rec, ok, err := itemdb.Get(tx, b.mirror, itemdb.ID(id))
+	rec, ok, err := itemdb.Get(tx, b.Mirror, itemdb.ID(id))
 	if err != nil || !ok || rec.Deleted.IsZero() != trashed {
 		return nil //nolint:nilerr // the next sync has it
 	}
@@ -134,7 +134,7 @@ func (b *box) tookTrash(tx kv.Tx, rev uint64, id seal.ID, done result, trashed b
 		rev = rec.Revision + 1
 	}
 	rec.Revision = rev
-	return itemdb.PutRecord(tx, b.mirror, rec)
+	return itemdb.PutRecord(tx, b.Mirror, rec)
 }
 
 // readBack finds out whether a change of which the answer was lost was made.
@@ -146,8 +146,8 @@ func (b *box) readBack(ctx context.Context, c change, lost error) ([]vault.Item,
 	var rev uint64
 	err := b.a.state().View(ctx, func(tx kv.Tx) error {
 		for i, s := range c.puts {
-			rec, ok, err := itemdb.Get(tx, b.mirror, itemdb.ID(s.id))
-			data, _, _ := itemdb.Data(tx, b.mirror, itemdb.ID(s.id))
+			rec, ok, err := itemdb.Get(tx, b.Mirror, itemdb.ID(s.id))
+			data, _, _ := itemdb.Data(tx, b.Mirror, itemdb.ID(s.id))
 			if err != nil || !ok || !bytes.Equal(data, s.data) {
 				return lost
 			}
@@ -156,7 +156,7 @@ func (b *box) readBack(ctx context.Context, c change, lost error) ([]vault.Item,
 			rev = max(rev, rec.Revision)
 		}
 		for i, r := range append(c.deletes, c.restore...) {
-			rec, ok, err := itemdb.Get(tx, b.mirror, itemdb.ID(r.id))
+			rec, ok, err := itemdb.Get(tx, b.Mirror, itemdb.ID(r.id))
 			if err != nil || !ok || rec.Deleted.IsZero() == (i < len(c.deletes)) || rec.Revision <= r.revision {
 				return lost
 			}

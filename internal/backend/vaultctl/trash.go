@@ -51,7 +51,7 @@ func (b *box) purgeable(ctx context.Context, list []vault.Ref) ([]seal.ID, error
 			if err != nil {
 				return err
 			}
-			if rec, _, err := itemdb.Get(tx, b.mirror, itemdb.ID(id)); err != nil || rec.Deleted.IsZero() {
+			if rec, _, err := itemdb.Get(tx, b.Mirror, itemdb.ID(id)); err != nil || rec.Deleted.IsZero() {
 				return errors.Join(err, fmt.Errorf("item %s is not in the trash: %w", r.ID, vault.ErrInvalid))
 			}
 			ids = append(ids, id)
@@ -79,7 +79,7 @@ func (b *box) purge(ctx context.Context, ids []seal.ID) error {
 	ctx = context.WithoutCancel(ctx)
 	err := b.a.state().Update(ctx, func(tx kv.Tx) error {
 		for _, id := range gone {
-			if _, err := itemdb.Discard(tx, b.mirror, itemdb.ID(id)); err != nil {
+			if _, err := itemdb.Discard(tx, b.Mirror, itemdb.ID(id)); err != nil {
 				return err
 			}
 		}
@@ -104,7 +104,7 @@ func (b *box) Wrecked(ctx context.Context, id string) (wrecked bool, err error) 
 		return false, nil //nolint:nilerr // what is no id is no wreck
 	}
 	err = b.view(ctx, func(tx kv.Tx, k *opened) error {
-		rec, ok, err := itemdb.Get(tx, b.mirror, itemdb.ID(iid))
+		rec, ok, err := itemdb.Get(tx, b.Mirror, itemdb.ID(iid))
 		if err != nil || !ok || rec.Deleted.IsZero() {
 			wrecked = false
 			return err
@@ -125,7 +125,7 @@ func (b *box) Discard(ctx context.Context, ids []string) error {
 			return notFound("item", id)
 		}
 		err = b.view(ctx, func(tx kv.Tx, _ *opened) error {
-			rec, ok, err := itemdb.Get(tx, b.mirror, itemdb.ID(iid))
+			rec, ok, err := itemdb.Get(tx, b.Mirror, itemdb.ID(iid))
 			if err == nil && !ok {
 				err = notFound("item", id)
 			}

@@ -22,7 +22,6 @@ import (
 	"github.com/keyhold/keyhold/internal/backend"
 	"github.com/keyhold/keyhold/internal/backend/mirror"
 	"github.com/keyhold/keyhold/internal/device"
-	"github.com/keyhold/keyhold/internal/kv"
 	"github.com/keyhold/keyhold/internal/seal"
 	"github.com/keyhold/keyhold/internal/secret"
 	"github.com/keyhold/keyhold/internal/vault"
@@ -57,11 +56,8 @@ func (v driver) backend() backend.Driver {
 }
 
 // loginOf returns the login answer of the profile, or backend.ErrNoAccount.
-func loginOf(ctx context.Context, d backend.Deps) (l device.Login, err error) {
-	err = d.Device.State().View(ctx, func(tx kv.Tx) error {
-		l, err = d.Device.Login(tx)
-		return err
-	})
+func loginOf(ctx context.Context, d backend.Deps) (device.Login, error) {
+	l, err := d.Device.ReadLogin(ctx)
 	return l, translate(err)
 }
 
